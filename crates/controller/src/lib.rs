@@ -1,0 +1,1 @@
+//! The controller: TCP listeners, REST, topology.

@@ -1,0 +1,1 @@
+//! Raw FFI to the system's DPDK.

@@ -1,0 +1,184 @@
+//! The document that a process gives of itself (`_detail`), read by `spp status`, `spp top`
+//! and the topology.
+
+use serde::{Deserialize, Serialize};
+
+/// Why packets were dropped. The set is fixed; the order is that of the counters in shared memory.
+pub const DROP_REASONS: [&str; 6] = ["full", "link-down", "no-mbuf", "too-big", "removed", "io-error"];
+
+/// Packet counters since the process started or since the last `clear`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counters {
+    /// Packets received from the port (for a patch: taken from its source).
+    pub rx_packets: u64,
+    /// Bytes received, without the Ethernet frame check sequence.
+    pub rx_bytes: u64,
+    /// Packets that the port took (for a patch: that its destination took).
+    pub tx_packets: u64,
+    /// Bytes taken.
+    pub tx_bytes: u64,
+    /// Packets dropped, by reason, under the destination's name.
+    #[serde(default)]
+    pub drops: Drops,
+}
+
+/// Dropped packets by reason; see [`DROP_REASONS`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Drops {
+    /// The destination had no room.
+    pub full: u64,
+    /// Nobody is connected to the destination.
+    pub link_down: u64,
+    /// No mbuf was left in the pool.
+    pub no_mbuf: u64,
+    /// The frame is larger than the destination takes.
+    pub too_big: u64,
+    /// The packet was on its way when its port or patch went.
+    pub removed: u64,
+    /// A file or driver refused it.
+    pub io_error: u64,
+}
+
+impl Drops {
+    /// All reasons together.
+    pub fn total(&self) -> u64 {
+        self.full + self.link_down + self.no_mbuf + self.too_big + self.removed + self.io_error
+    }
+}
+
+/// A port of a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PortDetail {
+    /// Name as reported: `ring:0`, `phy:0 nq 1`.
+    pub name: String,
+    /// `up`, `down`, or `-` where the kind has no link.
+    pub link: String,
+    /// What an operator needs to reach the other end: socket path, file, ring size; may be empty.
+    #[serde(default)]
+    pub info: String,
+    /// Traffic of this port in this process.
+    #[serde(flatten)]
+    pub counters: Counters,
+}
+
+/// A patch of a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PatchDetail {
+    /// Source port.
+    pub src: String,
+    /// Destination port.
+    pub dst: String,
+    /// CPU of the worker that runs it.
+    pub cpu: u32,
+    /// Traffic of this patch.
+    #[serde(flatten)]
+    pub counters: Counters,
+}
+
+/// A worker (polling lcore) of a process. Cycles are those of the time stamp counter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WorkerDetail {
+    /// CPU that the user named for it.
+    pub cpu: u32,
+    /// Cycles spent in rounds that moved at least one packet.
+    pub busy_cycles: u64,
+    /// Cycles since the worker started.
+    pub total_cycles: u64,
+    /// Polls of ports.
+    pub polls: u64,
+    /// Polls that found nothing.
+    pub empty_polls: u64,
+    /// Packets received in all polls.
+    pub packets: u64,
+    /// Times that it went to rest.
+    pub rests: u64,
+}
+
+/// A ring of the primary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RingDetail {
+    /// `ring:0`.
+    pub name: String,
+    /// Packets that fit.
+    pub capacity: u32,
+    /// Packets in it now.
+    pub used: u32,
+    /// Who claimed the producer's end, such as `nfv:1`; empty if nobody.
+    pub producer: String,
+    /// Who claimed the consumer's end.
+    pub consumer: String,
+}
+
+/// The mbuf pool.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PoolDetail {
+    /// Name of the pool.
+    pub name: String,
+    /// mbufs in all.
+    pub size: u32,
+    /// mbufs that nobody holds, apart from those in workers' caches.
+    pub free: u32,
+    /// mbufs recovered from workers that died.
+    pub recovered: u64,
+}
+
+/// A process about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Detail {
+    /// `primary`, `nfv`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Id; 0 for the primary.
+    pub client_id: u32,
+    /// Process id in its own namespace.
+    pub pid: u32,
+    /// Version of SPP.
+    pub version: String,
+    /// Version of DPDK.
+    pub dpdk: String,
+    /// Changes with every start of the process: 16 hex digits.
+    pub incarnation: String,
+    /// `running` or `idling`.
+    pub status: String,
+    /// Cycles of the time stamp counter in a second.
+    pub tsc_hz: u64,
+    /// Time stamp counter when this was written.
+    pub tsc: u64,
+    /// Ports, in order of their addition.
+    pub ports: Vec<PortDetail>,
+    /// Patches, in order of their sources.
+    pub patches: Vec<PatchDetail>,
+    /// Workers, by CPU.
+    pub workers: Vec<WorkerDetail>,
+    /// Rings (primary only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rings: Vec<RingDetail>,
+    /// Pools (primary only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolDetail>,
+}
+
+/// A process as the controller sees it (`GET /v1/details`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ProcessDetail {
+    /// `primary`, `nfv`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Id; 0 for the primary.
+    pub client_id: u32,
+    /// `ok`, `not responding` or `gone`.
+    pub status: String,
+    /// What it said of itself; `None` if it did not answer or is not one of ours.
+    pub detail: Option<Detail>,
+    /// Why there is no detail.
+    pub error: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! Who runs: ids, lcore ids, ring ends, counters in shared memory.

@@ -1,0 +1,1 @@
+//! Sequence-numbered generator and checker.

@@ -1,0 +1,3 @@
+//! A worker process that patches ports.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The process that owns hugepage memory, rings and NICs.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The operator command of SPP.
+
+fn main() {}
