@@ -1,0 +1,229 @@
+#include "shim.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_log.h>
+#include <rte_ring_peek.h>
+
+int spp_errno(void) { return rte_errno; }
+unsigned int spp_lcore_id(void) { return rte_lcore_id(); }
+unsigned int spp_main_lcore(void) { return rte_get_main_lcore(); }
+uint64_t spp_rdtsc(void) { return rte_rdtsc(); }
+void *spp_memzone_addr(const struct rte_memzone *mz) { return mz->addr; }
+size_t spp_memzone_len(const struct rte_memzone *mz) { return mz->len; }
+
+static void (*log_sink)(unsigned int level, const char *text, size_t len);
+
+static ssize_t log_write(void *cookie, const char *buf, size_t len)
+{
+	(void)cookie;
+	int level = rte_log_cur_msg_loglevel();
+	log_sink(level < 0 ? RTE_LOG_INFO : (unsigned int)level, buf, len);
+	return (ssize_t)len;
+}
+
+int spp_log_to(void (*sink)(unsigned int, const char *, size_t))
+{
+	cookie_io_functions_t io = { .write = log_write };
+	FILE *f;
+
+	log_sink = sink;
+	f = fopencookie(NULL, "w", io);
+	if (f == NULL)
+		return -errno;
+	/* One write a message: the stream is flushed by DPDK after each. */
+	return rte_openlog_stream(f);
+}
+
+struct rte_mempool_cache *spp_mempool_cache(struct rte_mempool *mp, unsigned int lcore)
+{
+	return rte_mempool_default_cache(mp, lcore);
+}
+int spp_mempool_take(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	return rte_mempool_ops_dequeue_bulk(mp, objs, n);
+}
+int spp_mempool_give(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	return rte_mempool_ops_enqueue_bulk(mp, objs, n);
+}
+unsigned int spp_mempool_backlog(struct rte_mempool *mp)
+{
+	/* Our pools use the ring operations, whose private data is the ring. */
+	return rte_ring_count(mp->pool_data);
+}
+uint32_t spp_mempool_size(const struct rte_mempool *mp) { return mp->size; }
+int32_t spp_mempool_ops_index(const struct rte_mempool *mp) { return mp->ops_index; }
+const char *spp_mempool_ops_name(int32_t index)
+{
+	if (index < 0 || (uint32_t)index >= rte_mempool_ops_table.num_ops)
+		return NULL;
+	return rte_mempool_ops_table.ops[index].name;
+}
+
+struct walk {
+	void (*each)(void *arg, void *obj, unsigned int idx);
+	void *arg;
+};
+static void walk_one(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
+{
+	struct walk *w = arg;
+	(void)mp;
+	w->each(w->arg, obj, idx);
+}
+void spp_mempool_walk(struct rte_mempool *mp, void (*each)(void *, void *, unsigned int), void *arg)
+{
+	struct walk w = { each, arg };
+	rte_mempool_obj_iter(mp, walk_one, &w);
+}
+int spp_mbuf_alloc_bulk(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned int n)
+{
+	return rte_pktmbuf_alloc_bulk(mp, mbufs, n);
+}
+void spp_mbuf_renew(struct rte_mbuf *m)
+{
+	/* A cloned header points at somebody else's data: give it its own back. */
+	uint32_t mbuf_size = sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(m->pool);
+	m->buf_addr = (char *)m + mbuf_size;
+	rte_mbuf_iova_set(m, rte_mempool_virt2iova(m) + mbuf_size);
+	m->buf_len = rte_pktmbuf_data_room_size(m->pool);
+	rte_pktmbuf_reset(m);
+	rte_mbuf_refcnt_set(m, 1);
+}
+void spp_mbuf_reset(struct rte_mbuf *m) { rte_pktmbuf_reset(m); }
+int spp_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail) { return rte_pktmbuf_chain(head, tail); }
+
+unsigned int spp_ring_enqueue(struct rte_ring *r, struct rte_mbuf **mbufs, unsigned int n)
+{
+	return rte_ring_sp_enqueue_burst(r, (void **)mbufs, n, NULL);
+}
+unsigned int spp_ring_peek(struct rte_ring *r, struct rte_mbuf **mbufs, unsigned int n)
+{
+	return rte_ring_dequeue_burst_start(r, (void **)mbufs, n, NULL);
+}
+void spp_ring_take(struct rte_ring *r, unsigned int n) { rte_ring_dequeue_finish(r, n); }
+unsigned int spp_ring_count(const struct rte_ring *r) { return rte_ring_count(r); }
+unsigned int spp_ring_capacity(const struct rte_ring *r) { return rte_ring_get_capacity(r); }
+bool spp_ring_mend_producer(struct rte_ring *r)
+{
+	bool torn = r->prod.head != r->prod.tail;
+	if (torn)
+		r->prod.head = r->prod.tail;
+	return torn;
+}
+bool spp_ring_mend_consumer(struct rte_ring *r)
+{
+	bool torn = r->cons.head != r->cons.tail;
+	if (torn)
+		r->cons.head = r->cons.tail;
+	return torn;
+}
+void spp_ring_walk(struct rte_ring *r, void (*each)(void *, struct rte_mbuf *), void *arg)
+{
+	void **slots = (void **)&r[1];
+	uint32_t tail = __atomic_load_n(&r->cons.tail, __ATOMIC_ACQUIRE);
+	uint32_t head = __atomic_load_n(&r->prod.tail, __ATOMIC_ACQUIRE);
+
+	if (head - tail > r->capacity)
+		head = tail + r->capacity;
+	for (; tail != head; tail++)
+		each(arg, slots[tail & r->mask]);
+}
+struct rte_ring *spp_ring_create(const char *name, unsigned int size, int socket)
+{
+	return rte_ring_create(name, size, socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+int spp_eth_info(uint16_t port, struct spp_eth_info *out)
+{
+	struct rte_eth_dev_info info;
+	struct rte_ether_addr mac;
+	int ret = rte_eth_dev_info_get(port, &info);
+
+	if (ret != 0)
+		return ret;
+	memset(out, 0, sizeof(*out));
+	snprintf(out->driver, sizeof(out->driver), "%s", info.driver_name ? info.driver_name : "");
+	if (rte_eth_dev_get_name_by_port(port, out->name) != 0)
+		out->name[0] = 0;
+	out->max_rx_queues = info.max_rx_queues;
+	out->max_tx_queues = info.max_tx_queues;
+	out->rx_queues = info.nb_rx_queues;
+	out->tx_queues = info.nb_tx_queues;
+	out->socket = rte_eth_dev_socket_id(port);
+	if (rte_eth_macaddr_get(port, &mac) == 0)
+		memcpy(out->mac, mac.addr_bytes, 6);
+	return 0;
+}
+uint16_t spp_eth_next(uint16_t port) { return (uint16_t)rte_eth_find_next(port); }
+int spp_eth_port_by_name(const char *name, uint16_t *port) { return rte_eth_dev_get_port_by_name(name, port); }
+
+int spp_eth_start(uint16_t port, uint16_t rxq, uint16_t txq, uint16_t descriptors, struct rte_mempool *mp)
+{
+	struct rte_eth_conf conf;
+	struct rte_eth_dev_info info;
+	uint16_t nrxd = descriptors, ntxd = descriptors, q;
+	int socket = rte_eth_dev_socket_id(port);
+	int ret = rte_eth_dev_info_get(port, &info);
+
+	if (ret != 0)
+		return ret;
+	memset(&conf, 0, sizeof(conf));
+	if (rxq > 1) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
+	}
+	/* Jumbo frames are received into chains. */
+	conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	ret = rte_eth_dev_configure(port, rxq, txq, &conf);
+	if (ret != 0)
+		return ret;
+	ret = rte_eth_dev_adjust_nb_rx_tx_desc(port, &nrxd, &ntxd);
+	if (ret != 0)
+		return ret;
+	for (q = 0; q < rxq; q++) {
+		ret = rte_eth_rx_queue_setup(port, q, nrxd, (unsigned int)socket, NULL, mp);
+		if (ret != 0)
+			return ret;
+	}
+	for (q = 0; q < txq; q++) {
+		ret = rte_eth_tx_queue_setup(port, q, ntxd, (unsigned int)socket, NULL);
+		if (ret != 0)
+			return ret;
+	}
+	ret = rte_eth_dev_start(port);
+	if (ret != 0)
+		return ret;
+	/* Not every driver knows the mode; a patch panel asks for it and goes on. */
+	(void)rte_eth_promiscuous_enable(port);
+	return 0;
+}
+int spp_eth_stop(uint16_t port) { return rte_eth_dev_stop(port); }
+int spp_eth_close(uint16_t port) { return rte_eth_dev_close(port); }
+int spp_eth_link(uint16_t port)
+{
+	struct rte_eth_link link;
+	int ret = rte_eth_link_get_nowait(port, &link);
+	return ret != 0 ? ret : (link.link_status == RTE_ETH_LINK_UP);
+}
+uint16_t spp_eth_rx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+	return rte_eth_rx_burst(port, queue, mbufs, n);
+}
+uint16_t spp_eth_tx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+	return rte_eth_tx_burst(port, queue, mbufs, n);
+}
+
+int spp_vhost_kickfd(int vid, uint16_t queue)
+{
+	struct rte_vhost_vring vring;
+	if (rte_vhost_get_vhost_vring(vid, queue, &vring) != 0)
+		return -1;
+	return vring.kickfd;
+}

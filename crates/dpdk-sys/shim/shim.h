@@ -1,0 +1,119 @@
+/* What Rust needs of DPDK but cannot call: static inline functions, thread-local variables and
+ * structures whose layout changes between versions. One call serves a burst, none a packet. */
+#ifndef SPP_SHIM_H
+#define SPP_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_config.h>
+#include <rte_dev.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_memzone.h>
+#include <rte_ring.h>
+#include <rte_version.h>
+#include <rte_vhost.h>
+
+/* Offsets of the fields that the data plane touches. */
+enum spp_layout {
+	SPP_MBUF_SIZE = sizeof(struct rte_mbuf),
+	SPP_MBUF_BUF_ADDR = offsetof(struct rte_mbuf, buf_addr),
+	SPP_MBUF_DATA_OFF = offsetof(struct rte_mbuf, data_off),
+	SPP_MBUF_REFCNT = offsetof(struct rte_mbuf, refcnt),
+	SPP_MBUF_NB_SEGS = offsetof(struct rte_mbuf, nb_segs),
+	SPP_MBUF_OL_FLAGS = offsetof(struct rte_mbuf, ol_flags),
+	SPP_MBUF_PKT_LEN = offsetof(struct rte_mbuf, pkt_len),
+	SPP_MBUF_DATA_LEN = offsetof(struct rte_mbuf, data_len),
+	SPP_MBUF_TAG = offsetof(struct rte_mbuf, hash.fdir.hi),
+	SPP_MBUF_NEXT = offsetof(struct rte_mbuf, next),
+	SPP_MBUF_POOL = offsetof(struct rte_mbuf, pool),
+	SPP_MBUF_BUF_LEN = offsetof(struct rte_mbuf, buf_len),
+	SPP_CACHE_LEN = offsetof(struct rte_mempool_cache, len),
+	SPP_CACHE_OBJS = offsetof(struct rte_mempool_cache, objs),
+	SPP_CACHE_MAX = RTE_MEMPOOL_CACHE_MAX_SIZE,
+	SPP_MAX_LCORE = RTE_MAX_LCORE,
+	SPP_MAX_ETHPORTS = RTE_MAX_ETHPORTS,
+	SPP_HEADROOM = RTE_PKTMBUF_HEADROOM,
+	SPP_MEMZONE_NAME = RTE_MEMZONE_NAMESIZE,
+};
+
+/* EAL */
+int spp_errno(void);
+unsigned int spp_lcore_id(void);
+unsigned int spp_main_lcore(void);
+uint64_t spp_rdtsc(void);
+void *spp_memzone_addr(const struct rte_memzone *mz);
+size_t spp_memzone_len(const struct rte_memzone *mz);
+/* Sends every line of DPDK's log to `sink`; 0 or a negative errno. */
+int spp_log_to(void (*sink)(unsigned int level, const char *text, size_t len));
+
+/* Pools */
+struct rte_mempool_cache *spp_mempool_cache(struct rte_mempool *mp, unsigned int lcore);
+/* Objects straight from and to the pool's shared structure, past every cache. */
+int spp_mempool_take(struct rte_mempool *mp, void **objs, unsigned int n);
+int spp_mempool_give(struct rte_mempool *mp, void **objs, unsigned int n);
+unsigned int spp_mempool_backlog(struct rte_mempool *mp);
+uint32_t spp_mempool_size(const struct rte_mempool *mp);
+int32_t spp_mempool_ops_index(const struct rte_mempool *mp);
+/* Name of the operations registered at `index` in this process, or NULL. */
+const char *spp_mempool_ops_name(int32_t index);
+/* Calls `each` for every object of the pool. */
+void spp_mempool_walk(struct rte_mempool *mp, void (*each)(void *arg, void *obj, unsigned int idx), void *arg);
+int spp_mbuf_alloc_bulk(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned int n);
+/* Resets the header of an mbuf whose last owner died, to what a pool holds. */
+void spp_mbuf_renew(struct rte_mbuf *m);
+/* Resets an mbuf that the caller owns alone to an empty packet. */
+void spp_mbuf_reset(struct rte_mbuf *m);
+/* Appends the chain `tail` to `head`; 0, or a negative errno if it has too many segments. */
+int spp_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail);
+
+/* Rings (single producer, single consumer) */
+unsigned int spp_ring_enqueue(struct rte_ring *r, struct rte_mbuf **mbufs, unsigned int n);
+/* Looks at up to n objects without taking them; spp_ring_take(r, n) then takes them. */
+unsigned int spp_ring_peek(struct rte_ring *r, struct rte_mbuf **mbufs, unsigned int n);
+void spp_ring_take(struct rte_ring *r, unsigned int n);
+unsigned int spp_ring_count(const struct rte_ring *r);
+unsigned int spp_ring_capacity(const struct rte_ring *r);
+/* Undoes what a dead producer or consumer had begun. True if there was something. */
+bool spp_ring_mend_producer(struct rte_ring *r);
+bool spp_ring_mend_consumer(struct rte_ring *r);
+/* Calls `each` for every object that is in the ring now. */
+void spp_ring_walk(struct rte_ring *r, void (*each)(void *arg, struct rte_mbuf *m), void *arg);
+struct rte_ring *spp_ring_create(const char *name, unsigned int size, int socket);
+
+/* Ethernet devices */
+struct spp_eth_info {
+	char driver[32];
+	char name[RTE_ETH_NAME_MAX_LEN];
+	uint16_t max_rx_queues;
+	uint16_t max_tx_queues;
+	uint16_t rx_queues;
+	uint16_t tx_queues;
+	int socket;
+	bool started;
+	uint8_t mac[6];
+};
+int spp_eth_info(uint16_t port, struct spp_eth_info *info);
+/* Next valid port at or after `port`; RTE_MAX_ETHPORTS if there is none. */
+uint16_t spp_eth_next(uint16_t port);
+int spp_eth_port_by_name(const char *name, uint16_t *port);
+/* Configures, sets up rxq and txq queues and starts the port in promiscuous mode. */
+int spp_eth_start(uint16_t port, uint16_t rxq, uint16_t txq, uint16_t descriptors, struct rte_mempool *mp);
+int spp_eth_stop(uint16_t port);
+int spp_eth_close(uint16_t port);
+/* 1 up, 0 down, negative errno. */
+int spp_eth_link(uint16_t port);
+uint16_t spp_eth_rx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
+uint16_t spp_eth_tx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
+
+/* vhost */
+int spp_vhost_kickfd(int vid, uint16_t queue);
+
+#endif

@@ -1,0 +1,290 @@
+//! Where free mbufs lie, in a form that no kill can lock.
+//!
+//! DPDK keeps the free objects of a pool in a ring that many producers and consumers share. A
+//! process that is killed (or stopped) between moving that ring's head and its tail makes every
+//! other process spin for good. So the ring of our pools is kept empty, and the free mbufs lie in
+//! *magazines*: arrays of [`MAGAZINE`] pointers, each with one state word. A worker takes or fills a
+//! whole magazine after claiming it by compare-and-swap; whoever dies with a claim leaves one
+//! magazine marked with its lcore id, which the reaper sets right, and nobody else ever waits.
+//!
+//! DPDK's own code (drivers, vhost) allocates and frees through the lcore's cache, which workers
+//! keep between [`LOW`] and [`HIGH`] at burst boundaries, so it does not reach the ring; if it
+//! did, it would find it empty, which is an ordinary "no mbuf".
+
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use dpdk_sys as ffi;
+
+use crate::mbuf::Mbuf;
+use crate::{Error, c_string};
+
+/// mbufs in a magazine.
+pub const MAGAZINE: usize = 256;
+/// A cache with fewer mbufs is topped up: the most single-segment packets between two boundaries, and more.
+pub const LOW: u32 = 192;
+/// A cache with more is trimmed. DPDK flushes into its ring at 768, so 288 may be freed between two boundaries.
+pub const HIGH: u32 = 480;
+
+const EMPTY: u32 = 0;
+const FULL: u32 = 1;
+const TAKING: u32 = 0x100;
+const FILLING: u32 = 0x200;
+const KIND: u32 = !0xff;
+
+const MAGIC: u32 = u32::from_le_bytes(*b"SPPd");
+
+#[repr(C, align(64))]
+struct Header {
+    magic: AtomicU32,
+    magazines: AtomicU32,
+    /// mbufs in `loose`, written by the primary only.
+    loose_len: AtomicU32,
+}
+
+#[repr(C, align(64))]
+struct Magazine {
+    objs: [AtomicPtr<ffi::rte_mbuf>; MAGAZINE],
+}
+
+/// The depot of one pool.
+#[derive(Clone, Copy)]
+pub(crate) struct Depot {
+    header: &'static Header,
+    states: &'static [AtomicU32],
+    magazines: &'static [Magazine],
+    /// Fewer than a magazine's worth, of the primary.
+    loose: &'static Magazine,
+}
+
+/// The per-lcore cache of a pool, by its address in shared memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Cache(pub(crate) *mut ffi::rte_mempool_cache);
+
+impl Cache {
+    #[inline(always)]
+    pub(crate) fn len(self) -> u32 {
+        // SAFETY: a valid cache that only the calling lcore's thread (or its reaper) uses.
+        unsafe {
+            *self
+                .0
+                .cast::<u8>()
+                .add(ffi::SPP_CACHE_LEN as usize)
+                .cast::<u32>()
+        }
+    }
+
+    pub(crate) fn set_len(self, len: u32) {
+        // SAFETY: as above.
+        unsafe {
+            *self
+                .0
+                .cast::<u8>()
+                .add(ffi::SPP_CACHE_LEN as usize)
+                .cast::<u32>() = len
+        }
+    }
+
+    fn slot(self, i: u32) -> *mut *mut ffi::rte_mbuf {
+        // SAFETY: i is below the capacity of the cache (twice SPP_CACHE_MAX).
+        unsafe {
+            self.0
+                .cast::<u8>()
+                .add(ffi::SPP_CACHE_OBJS as usize)
+                .cast::<*mut ffi::rte_mbuf>()
+                .add(i as usize)
+        }
+    }
+}
+
+impl Depot {
+    fn zone_name(pool: &str) -> String {
+        format!("spp_dp_{pool}")
+    }
+
+    fn bytes(magazines: usize) -> usize {
+        size_of::<Header>()
+            + (magazines * 4).next_multiple_of(64)
+            + (magazines + 1) * size_of::<Magazine>()
+    }
+
+    /// Reserves a depot that holds `mbufs` (primary only), all magazines empty.
+    pub(crate) fn create(pool: &str, mbufs: u32) -> Result<Self, Error> {
+        // Some slack, so that a worker finds an empty magazine even while others are half full.
+        let magazines = (mbufs as usize).div_ceil(MAGAZINE) + 16;
+        let name = Self::zone_name(pool);
+        let len = Self::bytes(magazines);
+        let c_name = c_string(&name)?;
+        // SAFETY: plain values; the result is checked.
+        let zone = unsafe {
+            ffi::rte_memzone_reserve_aligned(
+                c_name.as_ptr(),
+                len,
+                ffi::rte_socket_id() as i32,
+                0,
+                64,
+            )
+        };
+        if zone.is_null() {
+            return Err(Error::last(format!(
+                "reserving {len} bytes for memzone {name}"
+            )));
+        }
+        // SAFETY: a fresh zone of `len` bytes that nobody else has seen.
+        unsafe {
+            let base = ffi::spp_memzone_addr(zone).cast::<u8>();
+            std::ptr::write_bytes(base, 0, len);
+            let header = &*base.cast::<Header>();
+            header.magazines.store(magazines as u32, Ordering::Relaxed);
+            header.magic.store(MAGIC, Ordering::Release);
+        }
+        Self::lookup(pool)
+    }
+
+    /// Finds the depot of the pool `pool`.
+    pub(crate) fn lookup(pool: &str) -> Result<Self, Error> {
+        let name = Self::zone_name(pool);
+        let c_name = c_string(&name)?;
+        // SAFETY: plain values; the result is checked.
+        let zone = unsafe { ffi::rte_memzone_lookup(c_name.as_ptr()) };
+        if zone.is_null() {
+            return Err(Error::NotFound {
+                kind: "memzone",
+                name,
+            });
+        }
+        // SAFETY: a found zone stays mapped; its size is checked before the arrays are named.
+        unsafe {
+            let (base, len) = (
+                ffi::spp_memzone_addr(zone).cast::<u8>(),
+                ffi::spp_memzone_len(zone),
+            );
+            let header = &*base.cast::<Header>();
+            let magazines = header.magazines.load(Ordering::Relaxed) as usize;
+            if header.magic.load(Ordering::Acquire) != MAGIC || Self::bytes(magazines) > len {
+                return Err(Error::Layout {
+                    name,
+                    reason: "is not a depot of this version".into(),
+                });
+            }
+            let states = base.add(size_of::<Header>());
+            let first = states
+                .add((magazines * 4).next_multiple_of(64))
+                .cast::<Magazine>();
+            Ok(Depot {
+                header,
+                states: std::slice::from_raw_parts(states.cast(), magazines),
+                magazines: std::slice::from_raw_parts(first, magazines),
+                loose: &*first.add(magazines),
+            })
+        }
+    }
+
+    /// mbufs in full magazines and loose ones.
+    pub(crate) fn free(&self) -> u32 {
+        let full = self
+            .states
+            .iter()
+            .filter(|s| s.load(Ordering::Relaxed) == FULL)
+            .count();
+        (full * MAGAZINE) as u32 + self.header.loose_len.load(Ordering::Relaxed)
+    }
+
+    /// Claims the lowest magazine in state `from`. Low ones first: what was given last is taken
+    /// next, while it is still in the CPU's caches.
+    fn claim(&self, from: u32, to: u32) -> Option<usize> {
+        self.states.iter().position(|s| {
+            s.load(Ordering::Relaxed) == from
+                && s.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+        })
+    }
+
+    /// Moves a full magazine into the cache of `lcore` and tags its mbufs. False if there is none.
+    pub(crate) fn take(&self, cache: Cache, lcore: u32, tag: u32) -> bool {
+        let Some(i) = self.claim(FULL, TAKING | lcore) else {
+            return false;
+        };
+        let len = cache.len();
+        for (k, obj) in self.magazines[i].objs.iter().enumerate() {
+            let mbuf = Mbuf(obj.load(Ordering::Relaxed));
+            mbuf.tag().store(tag, Ordering::Relaxed);
+            // SAFETY: the cache holds at most LOW when this is called; LOW + MAGAZINE is below its capacity.
+            unsafe { *cache.slot(len + k as u32) = mbuf.0 };
+        }
+        cache.set_len(len + MAGAZINE as u32);
+        self.states[i].store(EMPTY, Ordering::Release);
+        true
+    }
+
+    /// Moves the last mbufs of the cache of `lcore` into an empty magazine. False if there is none.
+    pub(crate) fn fill(&self, cache: Cache, lcore: u32) -> bool {
+        let Some(i) = self.claim(EMPTY, FILLING | lcore) else {
+            return false;
+        };
+        let rest = cache.len() - MAGAZINE as u32;
+        for (k, obj) in self.magazines[i].objs.iter().enumerate() {
+            // SAFETY: below the cache's length, which is above HIGH when this is called.
+            obj.store(unsafe { *cache.slot(rest + k as u32) }, Ordering::Relaxed);
+        }
+        // The magazine is full before the cache forgets its mbufs: a death in between leaves them
+        // in the magazine, and the reaper never trusts a dead cache.
+        self.states[i].store(FULL, Ordering::Release);
+        cache.set_len(rest);
+        true
+    }
+
+    /// Puts `mbufs` into magazines and the loose store (primary's housekeeping thread only).
+    /// Returns what did not fit.
+    pub(crate) fn store(&self, mbufs: &mut Vec<Mbuf>, lcore: u32) {
+        let mut loose = self.header.loose_len.load(Ordering::Relaxed);
+        while let Some(mbuf) = mbufs.pop() {
+            mbuf.tag().store(0, Ordering::Relaxed);
+            self.loose.objs[loose as usize].store(mbuf.0, Ordering::Relaxed);
+            loose += 1;
+            if loose as usize == MAGAZINE {
+                let Some(i) = self.claim(EMPTY, FILLING | lcore) else {
+                    loose -= 1;
+                    mbufs.push(mbuf);
+                    break;
+                };
+                for (to, from) in self.magazines[i].objs.iter().zip(&self.loose.objs) {
+                    to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+                }
+                self.states[i].store(FULL, Ordering::Release);
+                loose = 0;
+            }
+        }
+        self.header.loose_len.store(loose, Ordering::Relaxed);
+    }
+
+    /// Sets right the magazine that a dead lcore had claimed: a half taken one is full again, a
+    /// half filled one is empty again.
+    pub(crate) fn mend(&self, lcore: u32) {
+        for state in self.states {
+            let now = state.load(Ordering::Acquire);
+            if now > FULL && now & !KIND == lcore {
+                let then = if now & KIND == TAKING { FULL } else { EMPTY };
+                state.store(then, Ordering::Release);
+            }
+        }
+    }
+
+    /// Calls `each` for every mbuf that lies in the depot or is being moved out of it.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(Mbuf)) {
+        for (state, magazine) in self.states.iter().zip(self.magazines) {
+            let now = state.load(Ordering::Acquire);
+            if now == FULL || now & KIND == TAKING {
+                magazine
+                    .objs
+                    .iter()
+                    .for_each(|o| each(Mbuf(o.load(Ordering::Relaxed))));
+            }
+        }
+        let loose = self.header.loose_len.load(Ordering::Relaxed) as usize;
+        self.loose
+            .objs
+            .iter()
+            .take(loose)
+            .for_each(|o| each(Mbuf(o.load(Ordering::Relaxed))));
+    }
+}

@@ -1,0 +1,241 @@
+//! mbuf pools.
+
+use std::ffi::CStr;
+use std::marker::PhantomData;
+
+use dpdk_sys as ffi;
+
+use crate::burst::{BURST, Burst};
+use crate::depot::{Cache, Depot, HIGH, LOW};
+use crate::mbuf::Mbuf;
+use crate::{Error, Lcore, c_string};
+
+/// Tag of an mbuf: which lcore owns it. Zero: nobody of ours (in a driver, with a foreign process, free).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Owner(u32);
+
+impl Owner {
+    /// The owner `lcore`.
+    pub const fn lcore(id: u32) -> Self {
+        Owner(u32::from_le_bytes(*b"\0\0SP") | id)
+    }
+
+    pub(crate) const fn tag(self) -> u32 {
+        self.0
+    }
+}
+
+/// A pool of mbufs in shared memory with its depot. A handle: copies are the same pool.
+#[derive(Clone, Copy)]
+pub struct Pool {
+    pub(crate) raw: *mut ffi::rte_mempool,
+    pub(crate) depot: Depot,
+}
+
+// SAFETY: the pool lives in shared memory until the process ends; what needs one thread asks for an Lcore.
+unsafe impl Send for Pool {}
+// SAFETY: as above.
+unsafe impl Sync for Pool {}
+
+impl Pool {
+    /// Creates the pool `name` with `mbufs` mbufs of `data_room` bytes (headroom included) and its
+    /// depot (`rte_pktmbuf_pool_create_by_ops`). Primary only. The mbufs lie in DPDK's ring
+    /// until [`Pool::stock`]: devices that fill their queues at start are started in between.
+    pub fn create(name: &str, mbufs: u32, data_room: u16) -> Result<Self, Error> {
+        let c_name = c_string(name)?;
+        // SAFETY: valid strings; the result is checked.
+        let raw = unsafe {
+            ffi::rte_pktmbuf_pool_create_by_ops(
+                c_name.as_ptr(),
+                mbufs,
+                ffi::SPP_CACHE_MAX,
+                0,
+                data_room,
+                ffi::rte_socket_id() as i32,
+                c"ring_mp_mc".as_ptr(),
+            )
+        };
+        if raw.is_null() {
+            return Err(Error::last(format!(
+                "creating the pool {name} of {mbufs} mbufs"
+            )));
+        }
+        Ok(Pool {
+            raw,
+            depot: Depot::create(name, mbufs)?,
+        })
+    }
+
+    /// Finds the pool `name` and its depot.
+    pub fn lookup(name: &str) -> Result<Self, Error> {
+        let c_name = c_string(name)?;
+        // SAFETY: a valid string; the result is checked.
+        let raw = unsafe { ffi::rte_mempool_lookup(c_name.as_ptr()) };
+        if raw.is_null() {
+            return Err(Error::NotFound {
+                kind: "pool",
+                name: name.into(),
+            });
+        }
+        Ok(Pool {
+            raw,
+            depot: Depot::lookup(name)?,
+        })
+    }
+
+    /// Moves whatever lies in DPDK's ring into the depot: at start everything, later what foreign
+    /// processes freed. Primary's housekeeping thread only. Returns how many it moved.
+    pub fn stock(&self, lcore: &Lcore) -> u32 {
+        let mut moved = 0;
+        let cache = self.raw_cache(lcore.id());
+        let mut batch: Vec<Mbuf> = Vec::with_capacity(BURST);
+        // The cache of this lcore first: a device start may have left mbufs in it.
+        let cached = cache.len();
+        let mut objs = [std::ptr::null_mut(); BURST];
+        let mut left = cached;
+        while left > 0 {
+            let n = left.min(BURST as u32);
+            // SAFETY: the cache holds at least n objects, so the call is served from it.
+            if unsafe { ffi::spp_mbuf_alloc_bulk(self.raw, objs.as_mut_ptr(), n) } != 0 {
+                break;
+            }
+            batch.extend(objs[..n as usize].iter().map(|m| Mbuf(*m)));
+            self.depot.store(&mut batch, lcore.id());
+            left -= n;
+            moved += n;
+        }
+        loop {
+            // SAFETY: reads a count.
+            let n = unsafe { ffi::spp_mempool_backlog(self.raw) }.min(BURST as u32);
+            if n == 0 {
+                return moved;
+            }
+            let objs = &mut objs[..n as usize];
+            // SAFETY: room for n pointers; nobody but foreign processes competes for them.
+            if unsafe { ffi::spp_mempool_take(self.raw, objs.as_mut_ptr().cast(), n) } != 0 {
+                return moved;
+            }
+            batch.extend(objs.iter().map(|m| Mbuf(*m)));
+            self.depot.store(&mut batch, lcore.id());
+            moved += n;
+            if !batch.is_empty() {
+                // No empty magazine: cannot happen with the depot's slack, but nothing is lost.
+                let mut back: Vec<_> = batch.drain(..).map(|m| m.0).collect();
+                // SAFETY: objects of this pool that we own.
+                unsafe {
+                    ffi::spp_mempool_give(self.raw, back.as_mut_ptr().cast(), back.len() as u32)
+                };
+                return moved;
+            }
+        }
+    }
+
+    fn raw_cache(&self, lcore: u32) -> Cache {
+        // SAFETY: a valid pool with a cache for every lcore id.
+        Cache(unsafe { ffi::spp_mempool_cache(self.raw, lcore) })
+    }
+
+    pub(crate) fn forget_cache(&self, lcore: u32) {
+        self.raw_cache(lcore).set_len(0);
+    }
+
+    /// The calling lcore's cache.
+    pub fn cache(&self, lcore: &Lcore) -> PoolCache {
+        PoolCache {
+            cache: self.raw_cache(lcore.id()),
+            pool: *self,
+            lcore: lcore.id(),
+            owner: Owner::lcore(lcore.id()),
+            _stays_here: PhantomData,
+        }
+    }
+
+    /// mbufs in all.
+    pub fn size(&self) -> u32 {
+        // SAFETY: a valid pool.
+        unsafe { ffi::spp_mempool_size(self.raw) }
+    }
+
+    /// mbufs that lie in the depot; those in workers' caches are not counted.
+    pub fn free(&self) -> u32 {
+        self.depot.free()
+    }
+
+    /// Index and name of the pool's operations in this process; the name is `None` if nothing is
+    /// registered at that index (and the pool must not be used).
+    pub fn operations(&self) -> (i32, Option<String>) {
+        // SAFETY: a valid pool; the name is a string in DPDK's table.
+        unsafe {
+            let index = ffi::spp_mempool_ops_index(self.raw);
+            let name = ffi::spp_mempool_ops_name(index);
+            (
+                index,
+                (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned()),
+            )
+        }
+    }
+}
+
+/// The mbufs that one lcore keeps at hand. It stays on its thread.
+pub struct PoolCache {
+    cache: Cache,
+    pool: Pool,
+    lcore: u32,
+    owner: Owner,
+    _stays_here: PhantomData<*const ()>,
+}
+
+impl PoolCache {
+    /// Tops the cache up from the depot or trims it into it: called at every burst boundary. False
+    /// if the pool is exhausted, so that nothing which allocates should be polled now.
+    #[inline(always)]
+    pub fn balance(&mut self) -> bool {
+        let len = self.cache.len();
+        if len < LOW {
+            return self.top_up();
+        }
+        if len > HIGH {
+            self.trim();
+        }
+        true
+    }
+
+    #[cold]
+    fn top_up(&mut self) -> bool {
+        self.pool
+            .depot
+            .take(self.cache, self.lcore, self.owner.tag())
+            || self.cache.len() >= BURST as u32
+    }
+
+    #[cold]
+    fn trim(&mut self) {
+        while self.cache.len() > HIGH && self.pool.depot.fill(self.cache, self.lcore) {}
+    }
+
+    /// Fills `burst` with up to `n` empty packets (`rte_pktmbuf_alloc_bulk`); returns how many: `n` or 0.
+    pub fn alloc(&mut self, burst: &mut Burst, n: usize) -> usize {
+        let n = n.min(BURST - burst.len());
+        if n == 0 || (self.cache.len() as usize) < n {
+            return 0;
+        }
+        // SAFETY: room for n pointers; the cache of this thread's lcore holds enough.
+        let ret =
+            unsafe { ffi::spp_mbuf_alloc_bulk(self.pool.raw, burst.room().as_mut_ptr(), n as u32) };
+        if ret != 0 {
+            return 0;
+        }
+        burst.received(n, self.owner);
+        n
+    }
+
+    /// The owner that this cache tags mbufs with.
+    #[inline(always)]
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}

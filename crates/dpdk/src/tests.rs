@@ -1,0 +1,195 @@
+//! Pools, rings and recovery on a real EAL.
+
+use crate::depot::{HIGH, LOW, MAGAZINE};
+use crate::testing::with_eal;
+use crate::{BURST, Burst, Memzone, Pool, Ring, recover, shared_struct};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const MBUFS: u32 = 4096;
+
+fn stocked(name: &str, lcore: &crate::Lcore) -> Pool {
+    let pool = Pool::create(name, MBUFS, 2176).unwrap();
+    assert_eq!(pool.stock(lcore), MBUFS);
+    assert_eq!(pool.free(), MBUFS);
+    pool
+}
+
+#[test]
+fn the_cache_stays_within_its_bounds_and_nothing_is_lost() {
+    with_eal(
+        "tests::the_cache_stays_within_its_bounds_and_nothing_is_lost",
+        |_, lcore| {
+            let pool = stocked("p", &lcore);
+            let mut cache = pool.cache(&lcore);
+            let mut held: Vec<Burst> = Vec::new();
+            for _ in 0..40 {
+                assert!(cache.balance());
+                let mut burst = Burst::new();
+                assert_eq!(cache.alloc(&mut burst, BURST), BURST);
+                held.push(burst);
+            }
+            for mut burst in held.drain(..) {
+                cache.balance();
+                burst.clear(&mut cache);
+            }
+            cache.balance();
+            let kept = MBUFS - pool.free();
+            assert!((LOW..=HIGH).contains(&kept), "{kept} mbufs in the cache");
+            assert_eq!(kept as usize % MAGAZINE, 0);
+        },
+    );
+}
+
+#[test]
+fn an_exhausted_pool_says_so_and_recovers() {
+    with_eal(
+        "tests::an_exhausted_pool_says_so_and_recovers",
+        |_, lcore| {
+            let pool = stocked("p", &lcore);
+            let mut cache = pool.cache(&lcore);
+            let mut held: Vec<Burst> = Vec::new();
+            while cache.balance() {
+                let mut burst = Burst::new();
+                if cache.alloc(&mut burst, BURST) == 0 {
+                    break;
+                }
+                held.push(burst);
+            }
+            assert_eq!(held.len() * BURST, MBUFS as usize);
+            assert_eq!(pool.free(), 0);
+            drop(held.pop());
+            assert!(cache.balance());
+            assert_eq!(cache.alloc(&mut Burst::new(), BURST), BURST);
+        },
+    );
+}
+
+#[test]
+fn a_ring_keeps_order_and_counts_bytes() {
+    with_eal("tests::a_ring_keeps_order_and_counts_bytes", |_, lcore| {
+        let pool = stocked("p", &lcore);
+        let mut cache = pool.cache(&lcore);
+        let ring = Ring::create("r", 128).unwrap();
+        let (producer, consumer) = (ring.producer(), ring.consumer());
+        let mut burst = Burst::new();
+        let mut sent = 0u8;
+        for round in 0..3 {
+            cache.balance();
+            cache.alloc(&mut burst, BURST);
+            for i in 0..BURST {
+                burst.write_packet(i, 60 + i).unwrap()[0] = sent;
+                sent += 1;
+            }
+            let (n, bytes) = producer.send(&lcore, &cache, &mut burst, true);
+            if round < 1 {
+                assert_eq!((n, bytes), (BURST, (0..BURST as u64).map(|i| 60 + i).sum()));
+            }
+            if round == 2 {
+                // 127 fit: the third burst is refused as a whole, and stays ours.
+                assert_eq!(n, 0);
+                assert_eq!(burst.len(), BURST);
+            }
+            burst.clear(&mut cache);
+        }
+        let mut got = 0u8;
+        while consumer.receive(&lcore, cache.owner(), &mut burst) > 0 {
+            for i in 0..burst.len() {
+                assert_eq!(burst.packet(i).unwrap()[0], got);
+                got += 1;
+            }
+            burst.clear(&mut cache);
+        }
+        assert_eq!(got, 127);
+    });
+}
+
+#[test]
+fn recovery_finds_what_the_dead_held_and_nothing_else() {
+    with_eal(
+        "tests::recovery_finds_what_the_dead_held_and_nothing_else",
+        |eal, lcore| {
+            let pool = stocked("p", &lcore);
+            let ring = Ring::create("r", 1024).unwrap();
+            let (done, ended) = std::sync::mpsc::channel();
+            // The other lcore takes mbufs, leaves some in the ring, some in its hands, some in its cache, and "dies".
+            eal.launch(1, move |other| {
+                let mut cache = pool.cache(&other);
+                for _ in 0..3 {
+                    cache.balance();
+                    let mut burst = Burst::new();
+                    assert_eq!(cache.alloc(&mut burst, BURST), BURST);
+                    if ring.used() < 100 {
+                        ring.producer().send(&other, &cache, &mut burst, true);
+                    }
+                    std::mem::forget(burst);
+                }
+                done.send(()).unwrap();
+            })
+            .unwrap();
+            ended.recv().unwrap();
+            assert_eq!(ring.used(), 128);
+            let found = recover(&pool, &[ring], 1, false, &lcore);
+            assert_eq!(found.left, 0);
+            assert_eq!(pool.free() + ring.used(), MBUFS, "{found:?}");
+            // What was in the ring is whole and can be received by somebody else.
+            let mut cache = pool.cache(&lcore);
+            let mut burst = Burst::new();
+            while ring.consumer().receive(&lcore, cache.owner(), &mut burst) > 0 {
+                cache.balance();
+                burst.clear(&mut cache);
+            }
+            assert_eq!(
+                recover(&pool, &[ring], 1, false, &lcore),
+                crate::Recovered::default()
+            );
+        },
+    );
+}
+
+#[test]
+fn long_frames_become_chains_and_come_back_whole() {
+    with_eal(
+        "tests::long_frames_become_chains_and_come_back_whole",
+        |_, lcore| {
+            let pool = stocked("p", &lcore);
+            let mut cache = pool.cache(&lcore);
+            let mut burst = Burst::new();
+            let frame: Vec<u8> = (0..9018u32).map(|i| i as u8).collect();
+            for _ in 0..200 {
+                assert!(cache.balance());
+                assert_eq!(cache.alloc(&mut burst, 1), 1);
+                assert!(burst.write_frame(0, &frame, &mut cache, 2048));
+                assert_eq!((burst.bytes(), burst.segments()), (9018, 5));
+                let mut out = vec![0; 10_000];
+                assert_eq!(burst.copy_packet(0, &mut out), Some(9018));
+                assert_eq!(&out[..9018], &frame[..]);
+                burst.clear(&mut cache);
+            }
+            cache.balance();
+            assert!(MBUFS - pool.free() <= HIGH);
+        },
+    );
+}
+
+shared_struct! {
+    struct Two { a: AtomicU64, b: [AtomicU64; 4] }
+}
+
+#[test]
+fn a_memzone_of_another_layout_is_refused() {
+    with_eal(
+        "tests::a_memzone_of_another_layout_is_refused",
+        |_, _lcore| {
+            let zone = Memzone::<Two>::create("z", 3).unwrap();
+            zone.b[2].store(7, Ordering::Relaxed);
+            assert_eq!(
+                Memzone::<Two>::lookup("z", 3).unwrap().b[2].load(Ordering::Relaxed),
+                7
+            );
+            let wrong = Memzone::<Two>::lookup("z", 4).err().unwrap().to_string();
+            assert!(wrong.contains("layout 3"), "{wrong}");
+            assert!(Memzone::<Two>::lookup("y", 3).is_err());
+            assert_eq!(zone.a.load(Ordering::Relaxed), 0);
+        },
+    );
+}

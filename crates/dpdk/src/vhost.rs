@@ -1,0 +1,304 @@
+//! vhost-user ports: `librte_vhost` used directly, in the process that polls them.
+//!
+//! A device comes and goes with its peer, on vhost's own thread. The worker looks at [`Link`] once a
+//! burst; before a device is destroyed, the callback takes its id away and waits until the worker
+//! is out of the burst that may still use it.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_int};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use dpdk_sys as ffi;
+
+use crate::burst::Burst;
+use crate::pool::PoolCache;
+use crate::{Error, Lcore, c_string};
+
+/// Queue that the guest receives from: we put packets in.
+const TO_GUEST: u16 = 0;
+/// Queue that the guest sends to: we take packets out.
+const FROM_GUEST: u16 = 1;
+
+/// What a guest may not negotiate: segmentation and checksums left to us. Frames between two guests
+/// are whole and carry valid checksums, whoever is at the other end (virtio 1.1, 5.1.3).
+const SWITCHED_OFF: u64 = 1 << 0 // VIRTIO_NET_F_CSUM
+    | 1 << 1 // GUEST_CSUM
+    | 1 << 7 // GUEST_TSO4
+    | 1 << 8 // GUEST_TSO6
+    | 1 << 9 // GUEST_ECN
+    | 1 << 10 // GUEST_UFO
+    | 1 << 11 // HOST_TSO4
+    | 1 << 12 // HOST_TSO6
+    | 1 << 13 // HOST_ECN
+    | 1 << 14; // HOST_UFO
+
+/// Longest path of a UNIX socket, which `librte_vhost` would cut silently.
+pub const MAX_PATH: usize = 107;
+
+/// Who creates the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// We do; the peer connects.
+    Server,
+    /// The peer does; we connect, again and again.
+    Client,
+}
+
+/// The connection of a vhost port, shared by its owner, its worker and vhost's thread.
+#[derive(Debug)]
+pub struct Link {
+    vid: AtomicI32,
+    receiving: AtomicBool,
+    sending: AtomicBool,
+    /// Connections so far.
+    connections: AtomicU64,
+}
+
+static PORTS: Mutex<Option<HashMap<Vec<u8>, Arc<Link>>>> = Mutex::new(None);
+
+fn ports() -> MutexGuard<'static, Option<HashMap<Vec<u8>, Arc<Link>>>> {
+    PORTS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn link_of(vid: c_int) -> Option<Arc<Link>> {
+    let mut name = [0; 256];
+    // SAFETY: room for the path; vhost ends it with a NUL.
+    let ret = unsafe { ffi::rte_vhost_get_ifname(vid, name.as_mut_ptr(), name.len()) };
+    if ret != 0 {
+        return None;
+    }
+    // SAFETY: a terminated string, as above.
+    let path = unsafe { CStr::from_ptr(name.as_ptr()) };
+    ports().as_ref()?.get(path.to_bytes()).cloned()
+}
+
+unsafe extern "C" fn new_device(vid: c_int) -> c_int {
+    let Some(link) = link_of(vid) else { return -1 };
+    for queue in [TO_GUEST, FROM_GUEST] {
+        // SAFETY: the device is ready; the guest need not kick a poller.
+        unsafe { ffi::rte_vhost_enable_guest_notification(vid, queue, 0) };
+    }
+    link.connections.fetch_add(1, Ordering::Relaxed);
+    link.vid.store(vid, Ordering::SeqCst);
+    0
+}
+
+unsafe extern "C" fn destroy_device(vid: c_int) {
+    let Some(link) = link_of(vid) else { return };
+    let _ = link
+        .vid
+        .compare_exchange(vid, -1, Ordering::SeqCst, Ordering::SeqCst);
+    while link.receiving.load(Ordering::SeqCst) || link.sending.load(Ordering::SeqCst) {
+        std::thread::yield_now();
+    }
+}
+
+struct Operations(ffi::rte_vhost_device_ops);
+// SAFETY: function pointers and NULLs, never written.
+unsafe impl Send for Operations {}
+// SAFETY: as above.
+unsafe impl Sync for Operations {}
+
+static OPERATIONS: std::sync::LazyLock<Operations> = std::sync::LazyLock::new(|| {
+    Operations(ffi::rte_vhost_device_ops {
+        new_device: Some(new_device),
+        destroy_device: Some(destroy_device),
+        ..Default::default()
+    })
+});
+
+/// A vhost-user port of this process. Dropping it closes it; that may wait for vhost's thread, so it
+/// is done on the control thread.
+pub struct Vhost {
+    path: CString,
+    link: Arc<Link>,
+}
+
+impl Vhost {
+    /// Opens the socket `path` as server or client (`rte_vhost_driver_register`, `_start`), with one
+    /// queue pair.
+    pub fn open(path: &str, mode: Mode) -> Result<Self, Error> {
+        if path.len() > MAX_PATH {
+            return Err(Error::Invalid(format!(
+                "the socket path {path} has {} bytes: at most {MAX_PATH} are possible (choose a shorter --vhost-dir)",
+                path.len()
+            )));
+        }
+        let c_path = c_string(path)?;
+        let link = Arc::new(Link {
+            vid: AtomicI32::new(-1),
+            receiving: AtomicBool::new(false),
+            sending: AtomicBool::new(false),
+            connections: AtomicU64::new(0),
+        });
+        {
+            let mut ports = ports();
+            let ports = ports.get_or_insert_default();
+            if ports.contains_key(c_path.as_bytes()) {
+                return Err(Error::Invalid(format!("the socket {path} is open already")));
+            }
+            ports.insert(c_path.as_bytes().to_vec(), link.clone());
+        }
+        let mut flags = u64::from(ffi::RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS);
+        if mode == Mode::Client {
+            flags |= u64::from(ffi::RTE_VHOST_USER_CLIENT);
+        }
+        // From here on dropping `port` undoes what was done.
+        let port = Vhost { path: c_path, link };
+        let call = |what: &str, ret: i32| {
+            if ret == 0 {
+                Ok(())
+            } else {
+                Err(Error::Call {
+                    what: format!("{what} {path}"),
+                    errno: last_errno(),
+                })
+            }
+        };
+        let p = port.path.as_ptr();
+        // SAFETY: a valid string; the path is not registered, as the map above shows.
+        call("registering the vhost socket", unsafe {
+            ffi::rte_vhost_driver_register(p, flags)
+        })?;
+        // SAFETY: registered.
+        call("setting the features of", unsafe {
+            ffi::rte_vhost_driver_disable_features(p, SWITCHED_OFF)
+        })?;
+        // SAFETY: registered; the table is static.
+        call("setting the callbacks of", unsafe {
+            ffi::rte_vhost_driver_callback_register(p, &OPERATIONS.0)
+        })?;
+        // SAFETY: registered.
+        call("opening the vhost socket", unsafe {
+            ffi::rte_vhost_driver_start(p)
+        })?;
+        Ok(port)
+    }
+
+    /// The connection, for the worker.
+    pub fn link(&self) -> Arc<Link> {
+        self.link.clone()
+    }
+
+    /// Path of the socket.
+    pub fn path(&self) -> &str {
+        self.path.to_str().unwrap_or_default()
+    }
+}
+
+fn last_errno() -> i32 {
+    std::io::Error::last_os_error()
+        .raw_os_error()
+        .unwrap_or(libc::EIO)
+}
+
+impl Drop for Vhost {
+    fn drop(&mut self) {
+        // SAFETY: a valid string; a path that is not registered is refused.
+        unsafe { ffi::rte_vhost_driver_unregister(self.path.as_ptr()) };
+        if let Some(ports) = ports().as_mut() {
+            ports.remove(self.path.as_bytes());
+        }
+    }
+}
+
+/// Clears the flag when the burst is over, on every way out.
+struct InBurst<'a>(&'a AtomicBool);
+
+impl<'a> InBurst<'a> {
+    /// Says that a burst begins. The swap is a full barrier: the id read after it is either gone or protected.
+    #[inline(always)]
+    fn enter(flag: &'a AtomicBool) -> Self {
+        flag.swap(true, Ordering::SeqCst);
+        InBurst(flag)
+    }
+}
+
+impl Drop for InBurst<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Link {
+    /// Whether a peer is connected and ready.
+    #[inline(always)]
+    pub fn is_up(&self) -> bool {
+        self.vid.load(Ordering::Relaxed) >= 0
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Receives up to `most` packets from the guest (`rte_vhost_dequeue_burst`).
+    #[inline(always)]
+    pub fn receive(
+        &self,
+        _lcore: &Lcore,
+        cache: &PoolCache,
+        burst: &mut Burst,
+        most: usize,
+    ) -> usize {
+        if !self.is_up() {
+            return 0;
+        }
+        let _busy = InBurst::enter(&self.receiving);
+        let vid = self.vid.load(Ordering::SeqCst);
+        if vid < 0 {
+            return 0;
+        }
+        let room = burst.room();
+        let most = most.min(room.len()) as u16;
+        // SAFETY: room for that many pointers; the device stays while `receiving` is set; the mbufs
+        // come from this lcore's cache.
+        let n = unsafe {
+            ffi::rte_vhost_dequeue_burst(vid, FROM_GUEST, cache.pool().raw, room.as_mut_ptr(), most)
+        } as usize;
+        burst.received(n, cache.owner());
+        n
+    }
+
+    /// Sends from the front of the burst to the guest (`rte_vhost_enqueue_burst`, which copies) and
+    /// frees what was sent; the rest stays in the burst. Returns packets and bytes; (0, 0) if nobody
+    /// is connected.
+    #[inline(always)]
+    pub fn send(&self, _lcore: &Lcore, burst: &mut Burst) -> (usize, u64) {
+        if !self.is_up() {
+            return (0, 0);
+        }
+        let _busy = InBurst::enter(&self.sending);
+        let vid = self.vid.load(Ordering::SeqCst);
+        if vid < 0 {
+            return (0, 0);
+        }
+        let step = burst.step();
+        let mbufs = burst.mbufs().as_mut_ptr();
+        // SAFETY: `step` mbufs that we own; the device stays while `sending` is set.
+        let n = unsafe { ffi::rte_vhost_enqueue_burst(vid, TO_GUEST, mbufs, step as u16) } as usize;
+        // SAFETY: copied, still ours, and forgotten below.
+        unsafe { ffi::rte_pktmbuf_free_bulk(mbufs, n as u32) };
+        (n, burst.passed_on(n))
+    }
+
+    /// Asks the guest to kick (or not) when it sends, and gives the descriptor that it kicks, for a
+    /// worker that wants to rest. `None` if nobody is connected.
+    pub fn kick(&self, wanted: bool) -> Option<i32> {
+        let _busy = InBurst::enter(&self.receiving);
+        let vid = self.vid.load(Ordering::SeqCst);
+        if vid < 0 {
+            return None;
+        }
+        // SAFETY: the device stays while `receiving` is set.
+        unsafe {
+            ffi::rte_vhost_enable_guest_notification(vid, FROM_GUEST, c_int::from(wanted));
+            let fd = ffi::spp_vhost_kickfd(vid, FROM_GUEST);
+            (fd >= 0).then_some(fd)
+        }
+    }
+}
