@@ -46,13 +46,22 @@ pub enum Mode {
 }
 
 /// The connection of a vhost port, shared by its owner, its worker and vhost's thread.
-#[derive(Debug)]
 pub struct Link {
     vid: AtomicI32,
     receiving: AtomicBool,
     sending: AtomicBool,
     /// Connections so far.
     connections: AtomicU64,
+    /// Called when a peer has come.
+    up: Box<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("vid", &self.vid)
+            .finish_non_exhaustive()
+    }
 }
 
 static PORTS: Mutex<Option<HashMap<Vec<u8>, Arc<Link>>>> = Mutex::new(None);
@@ -83,6 +92,8 @@ unsafe extern "C" fn new_device(vid: c_int) -> c_int {
     }
     link.connections.fetch_add(1, Ordering::Relaxed);
     link.vid.store(vid, Ordering::SeqCst);
+    // Unwinding must not cross into C.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (link.up)()));
     0
 }
 
@@ -119,8 +130,8 @@ pub struct Vhost {
 
 impl Vhost {
     /// Opens the socket `path` as server or client (`rte_vhost_driver_register`, `_start`), with one
-    /// queue pair.
-    pub fn open(path: &str, mode: Mode) -> Result<Self, Error> {
+    /// queue pair. `up` is called on vhost's thread whenever a peer has come.
+    pub fn open(path: &str, mode: Mode, up: Box<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
         if path.len() > MAX_PATH {
             return Err(Error::Invalid(format!(
                 "the socket path {path} has {} bytes: at most {MAX_PATH} are possible (choose a shorter --vhost-dir)",
@@ -133,6 +144,7 @@ impl Vhost {
             receiving: AtomicBool::new(false),
             sending: AtomicBool::new(false),
             connections: AtomicU64::new(0),
+            up,
         });
         {
             let mut ports = ports();
@@ -287,7 +299,8 @@ impl Link {
     }
 
     /// Asks the guest to kick (or not) when it sends, and gives the descriptor that it kicks, for a
-    /// worker that wants to rest. `None` if nobody is connected.
+    /// worker that wants to rest; asking it not to takes back what it has kicked. `None` if nobody is
+    /// connected.
     pub fn kick(&self, wanted: bool) -> Option<i32> {
         let _busy = InBurst::enter(&self.receiving);
         let vid = self.vid.load(Ordering::SeqCst);
@@ -298,7 +311,22 @@ impl Link {
         unsafe {
             ffi::rte_vhost_enable_guest_notification(vid, FROM_GUEST, c_int::from(wanted));
             let fd = ffi::spp_vhost_kickfd(vid, FROM_GUEST);
-            (fd >= 0).then_some(fd)
+            if fd < 0 {
+                return None;
+            }
+            if !wanted {
+                let mut ready = libc::pollfd {
+                    fd,
+                    events: libc::POLLIN,
+                    revents: 0,
+                };
+                let mut count = [0u8; 8];
+                // Only when there is something: the guest may have made the descriptor a blocking one.
+                if libc::poll(&mut ready, 1, 0) == 1 && ready.revents & libc::POLLIN != 0 {
+                    libc::read(fd, count.as_mut_ptr().cast(), count.len());
+                }
+            }
+            Some(fd)
         }
     }
 }

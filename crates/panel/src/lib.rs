@@ -1,1 +1,23 @@
-//! The data plane: ports, patches, workers, counters.
+//! The data plane: ports, patches, workers and their counters.
+//!
+//! The control thread owns a [`Board`]: it opens ports, claims their ends, and publishes to each worker
+//! an immutable [`worker::Table`] of its patches. A [`Worker`] borrows its table for one round
+//! and holds nothing else, so a change on one patch costs the others nothing.
+
+#![forbid(unsafe_code)]
+
+pub mod area;
+pub mod bell;
+pub mod board;
+pub mod code;
+pub mod port;
+pub mod published;
+#[cfg(test)]
+mod tests;
+pub mod worker;
+
+pub use area::{Area, DropReason, Totals};
+pub use board::{Board, BoardError};
+pub use code::{PortCode, PortKind};
+pub use port::Port;
+pub use worker::{Poll, Worker};

@@ -1,1 +1,62 @@
-//! The frame that every process hangs in.
+//! The frame that every process hangs in: options, start of EAL, leases, the connection to the
+//! controller, signals and the command loop. What its commands mean is the business of each binary.
+
+#![forbid(unsafe_code)]
+
+pub mod commands;
+pub mod devices;
+pub mod eal_options;
+pub mod events;
+pub mod link;
+pub mod logging;
+pub mod ports;
+pub mod report;
+pub mod secondary;
+pub mod threads;
+
+use thiserror::Error;
+
+/// Why a process does not start or a command was refused, in a sentence for the operator.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// An option or argument.
+    #[error("{0}")]
+    Usage(String),
+    /// The panel's folder or its announcement.
+    #[error(transparent)]
+    Folder(#[from] registry::folder::FolderError),
+    /// The primary is not there or cannot be joined.
+    #[error(transparent)]
+    Announce(#[from] registry::announce::AnnounceError),
+    /// An id or lcore id.
+    #[error(transparent)]
+    Lease(#[from] registry::lease::LeaseError),
+    /// EAL.
+    #[error(transparent)]
+    Eal(#[from] dpdk::EalError),
+    /// DPDK.
+    #[error(transparent)]
+    Dpdk(#[from] dpdk::Error),
+    /// The kernel.
+    #[error(transparent)]
+    Kernel(#[from] sys::Error),
+    /// A change of ports or patches.
+    #[error(transparent)]
+    Board(#[from] panel::BoardError),
+    /// Anything that is refused here.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Version of SPP.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Prints an error as the last words of a process that could not start.
+pub fn fail(program: &str, error: &Error) -> std::process::ExitCode {
+    eprintln!("{program}: {error}");
+    std::process::ExitCode::from(if matches!(error, Error::Usage(_)) {
+        2
+    } else {
+        1
+    })
+}

@@ -1,1 +1,20 @@
-//! The one door to the kernel beside DPDK.
+//! The one small door to the kernel beside DPDK: affinity, signals, locks that die with their
+//! holder, things to wait for, hugepages and a process's own figures.
+//!
+//! Everything here is a thin, safe face of a kernel interface; nothing here knows what SPP is.
+
+pub mod affinity;
+pub mod epoll;
+mod error;
+pub mod eventfd;
+pub mod fifo;
+pub mod hugepages;
+pub mod lock;
+pub mod poll;
+pub mod proc;
+pub mod signal;
+
+pub use error::Error;
+
+/// What every function here gives back.
+pub type Result<T> = std::result::Result<T, Error>;

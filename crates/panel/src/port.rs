@@ -1,0 +1,264 @@
+//! The kinds of ports, dispatched once a burst.
+
+use std::sync::Arc;
+
+use dpdk::ethdev::{EthDev, EthQueue};
+use dpdk::ring::{Consumer, Producer};
+use dpdk::vhost::{Link, Vhost};
+use dpdk::{BURST, Burst, Lcore, PoolCache, Ring};
+
+use crate::area::{Area, Direction, DropReason, Ends};
+use crate::bell::Ringer;
+use crate::code::PortCode;
+
+/// Length of a packet that a nullpmd port gives, in bytes without the frame check sequence.
+const NULL_LEN: usize = 64;
+
+/// What a worker lends to its ports for a burst.
+pub struct Context {
+    /// The worker's lcore.
+    pub lcore: Lcore,
+    /// Its mbufs.
+    pub cache: PoolCache,
+    /// Wakes those who wait for what it sends.
+    pub ringer: Ringer,
+    /// Whether there are mbufs to receive into.
+    pub stocked: bool,
+}
+
+/// A port that is open in this process. Dropping it closes it, on the control thread.
+pub struct Port {
+    code: PortCode,
+    kind: Kind,
+    ends: Option<&'static Ends>,
+}
+
+enum Kind {
+    Ring {
+        ring: Ring,
+        consumer: Consumer,
+        producer: Producer,
+        ends: &'static Ends,
+    },
+    Vhost {
+        socket: Vhost,
+        link: Arc<Link>,
+    },
+    Null,
+    Device {
+        device: EthDev,
+        queue: EthQueue,
+        keeps_mbufs: bool,
+    },
+}
+
+/// What a port says of its link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// Somebody is at the other end.
+    Up,
+    /// Nobody is.
+    Down,
+    /// The kind has no link.
+    None,
+}
+
+impl Port {
+    /// Ring `code` with its claims.
+    pub fn ring(code: PortCode, ring: Ring, ends: &'static Ends) -> Self {
+        let kind = Kind::Ring {
+            ring,
+            consumer: ring.consumer(),
+            producer: ring.producer(),
+            ends,
+        };
+        Port {
+            code,
+            kind,
+            ends: Some(ends),
+        }
+    }
+
+    /// The vhost socket `socket`.
+    pub fn vhost(code: PortCode, socket: Vhost) -> Self {
+        let link = socket.link();
+        Port {
+            code,
+            kind: Kind::Vhost { socket, link },
+            ends: None,
+        }
+    }
+
+    /// An endless source and sink.
+    pub fn null(code: PortCode) -> Self {
+        Port {
+            code,
+            kind: Kind::Null,
+            ends: None,
+        }
+    }
+
+    /// Queue `queue` of an Ethernet device with its claims.
+    pub fn device(
+        code: PortCode,
+        device: EthDev,
+        queue: u16,
+        keeps_mbufs: bool,
+        ends: &'static Ends,
+    ) -> Self {
+        let kind = Kind::Device {
+            device,
+            queue: device.queue(queue, keeps_mbufs),
+            keeps_mbufs,
+        };
+        Port {
+            code,
+            kind,
+            ends: Some(ends),
+        }
+    }
+
+    /// Its name as a number.
+    pub fn code(&self) -> PortCode {
+        self.code
+    }
+
+    /// Where its ends are claimed, if other processes can reach it.
+    pub fn ends(&self) -> Option<&'static Ends> {
+        self.ends
+    }
+
+    /// Whether anybody is at the other end.
+    pub fn link(&self) -> LinkState {
+        let state = |up| if up { LinkState::Up } else { LinkState::Down };
+        match &self.kind {
+            Kind::Vhost { link, .. } => state(link.is_up()),
+            Kind::Device { device, .. } => device.link().map_or(LinkState::None, state),
+            Kind::Ring { .. } | Kind::Null => LinkState::None,
+        }
+    }
+
+    /// What an operator needs to know to reach the other end; may be empty.
+    pub fn info(&self) -> String {
+        match &self.kind {
+            Kind::Ring { ring, .. } => format!("{} of {} used", ring.used(), ring.capacity()),
+            Kind::Vhost { socket, .. } => socket.path().to_string(),
+            Kind::Null => String::new(),
+            Kind::Device { device, .. } => device
+                .info()
+                .map(|i| format!("{} ({})", i.name, i.driver))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// How a worker that has nothing to do learns that this source has something.
+    pub fn wakes(&self) -> Wakes {
+        match &self.kind {
+            Kind::Ring { ends, .. } if Area::holder(ends, Direction::Tx).is_some() => Wakes::ByBell,
+            // A foreign process does not know of bells.
+            Kind::Ring { .. } => Wakes::Not,
+            Kind::Vhost { link, .. } => Wakes::ByKick(link.clone()),
+            Kind::Null | Kind::Device { .. } => Wakes::NeverRests,
+        }
+    }
+
+    /// Whether its driver keeps mbufs in its queues.
+    pub fn keeps_mbufs(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Device {
+                keeps_mbufs: true,
+                ..
+            }
+        )
+    }
+
+    /// Receives into the (empty) burst, at most `most` packets where they take mbufs.
+    #[inline(always)]
+    pub(crate) fn receive(&self, cx: &mut Context, burst: &mut Burst, most: usize) -> usize {
+        match &self.kind {
+            Kind::Ring { consumer, .. } => consumer.receive(&cx.lcore, cx.cache.owner(), burst),
+            Kind::Vhost { link, .. } if cx.stocked => {
+                link.receive(&cx.lcore, &cx.cache, burst, most)
+            }
+            Kind::Device { queue, .. } if cx.stocked => {
+                queue.receive(&cx.lcore, cx.cache.owner(), burst, most)
+            }
+            Kind::Null if cx.stocked => {
+                let n = cx.cache.alloc(burst, BURST);
+                for i in 0..n {
+                    if let Some(data) = burst.write_packet(i, NULL_LEN) {
+                        data.fill(0);
+                    }
+                }
+                n
+            }
+            _ => 0,
+        }
+    }
+
+    /// Sends the burst and returns the packets and bytes that the port took; what it refused stays in
+    /// the burst.
+    #[inline(always)]
+    pub(crate) fn send(&self, cx: &mut Context, burst: &mut Burst) -> (usize, u64) {
+        match &self.kind {
+            Kind::Ring { producer, ends, .. } => {
+                let consumer = Area::holder(ends, Direction::Rx);
+                let sent = producer.send(&cx.lcore, &cx.cache, burst, consumer.is_some());
+                if let Some(lcore) = consumer {
+                    cx.ringer.ring(lcore);
+                }
+                sent
+            }
+            Kind::Vhost { link, .. } => {
+                in_steps(cx, burst, |cx, burst| link.send(&cx.lcore, burst))
+            }
+            Kind::Device { queue, .. } => {
+                in_steps(cx, burst, |cx, burst| queue.send(&cx.lcore, burst))
+            }
+            Kind::Null => {
+                let sent = (burst.len(), burst.bytes());
+                burst.clear(&mut cx.cache);
+                sent
+            }
+        }
+    }
+
+    /// Why the port refused what is left of a burst.
+    pub(crate) fn refusal(&self) -> DropReason {
+        match &self.kind {
+            Kind::Vhost { link, .. } if !link.is_up() => DropReason::LinkDown,
+            _ => DropReason::Full,
+        }
+    }
+}
+
+/// What wakes a worker that waits for packets of a source.
+pub enum Wakes {
+    /// The producer rings our bell.
+    ByBell,
+    /// The guest kicks a descriptor.
+    ByKick(Arc<Link>),
+    /// Nothing does: look again after a while.
+    Not,
+    /// It always may have packets, or would lose them while nobody looks.
+    NeverRests,
+}
+
+/// Sends a burst whose chains may be too many to be freed at once.
+#[inline(always)]
+fn in_steps(
+    cx: &mut Context,
+    burst: &mut Burst,
+    mut send: impl FnMut(&mut Context, &mut Burst) -> (usize, u64),
+) -> (usize, u64) {
+    let mut all = (0, 0);
+    loop {
+        let (n, bytes) = send(cx, burst);
+        all = (all.0 + n, all.1 + bytes);
+        if n == 0 || burst.is_empty() {
+            return all;
+        }
+        cx.cache.balance();
+    }
+}

@@ -1,0 +1,165 @@
+//! Handing a new value to a worker, which looks for it with one load.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+struct Common<T> {
+    generation: AtomicU64,
+    seen: AtomicU64,
+    newest: Mutex<(u64, Arc<T>)>,
+}
+
+/// The side that publishes: the control thread.
+pub struct Publisher<T> {
+    common: Arc<Common<T>>,
+    /// Values that the subscriber may still use, with the generation that replaces them.
+    retired: Vec<(u64, Arc<T>)>,
+}
+
+/// The side that uses the newest value: one worker.
+pub struct Subscriber<T> {
+    common: Arc<Common<T>>,
+    at: u64,
+    value: Arc<T>,
+}
+
+/// Both sides, starting with `value`.
+pub fn published<T>(value: T) -> (Publisher<T>, Subscriber<T>) {
+    let value = Arc::new(value);
+    let common = Arc::new(Common {
+        generation: AtomicU64::new(0),
+        seen: AtomicU64::new(0),
+        newest: Mutex::new((0, value.clone())),
+    });
+    let subscriber = Subscriber {
+        common: common.clone(),
+        at: 0,
+        value,
+    };
+    (
+        Publisher {
+            common,
+            retired: Vec::new(),
+        },
+        subscriber,
+    )
+}
+
+impl<T> Publisher<T> {
+    /// Publishes `value`; returns its generation.
+    pub fn publish(&mut self, value: T) -> u64 {
+        let mut newest = self
+            .common
+            .newest
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let generation = newest.0 + 1;
+        let old = std::mem::replace(&mut *newest, (generation, Arc::new(value)));
+        drop(newest);
+        self.retired.push((generation, old.1));
+        self.common.generation.store(generation, Ordering::Release);
+        generation
+    }
+
+    /// True once the worker uses `generation` or a later one, and so nothing older.
+    pub fn reached(&self, generation: u64) -> bool {
+        self.common.seen.load(Ordering::Acquire) >= generation
+    }
+
+    /// Drops the values that the worker has left behind, here and not on the worker.
+    pub fn collect(&mut self) {
+        let seen = self.common.seen.load(Ordering::Acquire);
+        self.retired.retain(|(generation, _)| *generation > seen);
+    }
+}
+
+impl<T> Subscriber<T> {
+    /// The newest value. The check for a new one is one load; the worker holds the reference for
+    /// one round at most, so that asking again says that the old value is no longer in use.
+    #[inline(always)]
+    pub fn get(&mut self) -> &T {
+        if self.changed() {
+            self.refresh();
+        }
+        &self.value
+    }
+
+    /// Whether a newer value than the one in use was published.
+    pub fn changed(&self) -> bool {
+        self.common.generation.load(Ordering::Acquire) != self.at
+    }
+
+    #[cold]
+    fn refresh(&mut self) {
+        // The publisher holds the lock for an assignment; a worker never waits for it.
+        let Ok(newest) = self.common.newest.try_lock() else {
+            return;
+        };
+        (self.at, self.value) = (newest.0, newest.1.clone());
+        drop(newest);
+        self.common.seen.store(self.at, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    struct Counted(Arc<AtomicUsize>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            assert_ne!(
+                std::thread::current().name(),
+                Some("worker"),
+                "dropped on the worker"
+            );
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn values_are_dropped_by_the_publisher_after_the_worker_left_them() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let (mut publisher, mut subscriber) = published(Counted(dropped.clone()));
+        let one = publisher.publish(Counted(dropped.clone()));
+        publisher.collect();
+        assert!(!publisher.reached(one));
+        assert_eq!(dropped.load(Ordering::SeqCst), 0);
+        let worker = std::thread::Builder::new().name("worker".into());
+        let subscriber = worker
+            .spawn(move || {
+                subscriber.get();
+                subscriber
+            })
+            .unwrap()
+            .join()
+            .unwrap();
+        assert!(publisher.reached(one));
+        publisher.collect();
+        assert_eq!(dropped.load(Ordering::SeqCst), 1);
+        drop(subscriber);
+        drop(publisher);
+        assert_eq!(dropped.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_worker_always_sees_the_newest_of_many() {
+        let (mut publisher, mut subscriber) = published(0u64);
+        let worker = std::thread::spawn(move || {
+            let mut last = 0;
+            while last < 10_000 {
+                let now = *subscriber.get();
+                assert!(now >= last);
+                last = now;
+            }
+        });
+        let mut generation = 0;
+        for i in 1..=10_000 {
+            generation = publisher.publish(i);
+            publisher.collect();
+        }
+        worker.join().unwrap();
+        assert!(publisher.reached(generation));
+    }
+}

@@ -1,0 +1,123 @@
+//! The commands that nfv and the primary's forwarder have in common, carried out on a board.
+
+use panel::Board;
+use protocol::command::PanelCommand;
+use protocol::port::PortName;
+
+use crate::Error;
+use crate::ports::{Opener, code};
+
+/// Ports and patches of a process, and what opening more of them takes.
+pub struct Console {
+    /// The board.
+    pub board: Board,
+    /// Opens ports.
+    pub opener: Opener,
+    /// Whether a patch adds the rings that it names.
+    pub attach_rings: bool,
+}
+
+impl Console {
+    /// Puts the ports on the board that are there from the start.
+    pub fn add_present(&mut self) {
+        for port in self.opener.present() {
+            let code = port.code();
+            if let Err(e) = self.board.add(port) {
+                log::warn!("{code}: {e}");
+            }
+        }
+    }
+
+    /// Carries out a command that changes something. `Ok(None)` means that it is none of them.
+    pub fn change(&mut self, command: &PanelCommand) -> Result<Option<()>, Error> {
+        match command {
+            PanelCommand::Add { port, mode } => self.add(*port, *mode)?,
+            PanelCommand::Del(port) => {
+                let code = code(*port)?;
+                if matches!(
+                    port,
+                    PortName::Phy { .. } | PortName::Tap(_) | PortName::Memif(_)
+                ) {
+                    return Err(Error::Refused(format!(
+                        "{port} cannot be deleted: it belongs to the primary; unpatch it instead"
+                    )));
+                }
+                for (src, dst) in self.board.del(code)? {
+                    log::info!("del {port}: the patch {src} -> {dst} was taken out");
+                }
+            }
+            PanelCommand::Patch { src, dst, cpu } => self.patch(*src, *dst, *cpu)?,
+            PanelCommand::PatchReset => self.board.reset()?,
+            PanelCommand::Unpatch(src) => self.board.unpatch(code(*src)?)?,
+            PanelCommand::Forward => self.board.set_forwarding(true)?,
+            PanelCommand::Stop => self.board.set_forwarding(false)?,
+            PanelCommand::Clear => self.board.clear(),
+            _ => return Ok(None),
+        }
+        Ok(Some(()))
+    }
+
+    fn add(
+        &mut self,
+        port: PortName,
+        mode: Option<protocol::command::VhostMode>,
+    ) -> Result<(), Error> {
+        let code = code(port)?;
+        if self.board.port(code).is_some() {
+            return match port {
+                // The original answers a repeated add of these as done, and it is.
+                PortName::Ring(_) | PortName::Vhost(_) if mode.is_none() => Ok(()),
+                _ => Err(panel::BoardError::Exists(code).into()),
+            };
+        }
+        let port = self.opener.open(port, mode)?;
+        Ok(self.board.add(port)?)
+    }
+
+    fn patch(&mut self, src: PortName, dst: PortName, cpu: Option<u32>) -> Result<(), Error> {
+        let mut added = Vec::new();
+        if self.attach_rings {
+            for port in [src, dst] {
+                if matches!(port, PortName::Ring(_)) && self.board.port(code(port)?).is_none() {
+                    let attached = self
+                        .opener
+                        .open(port, None)
+                        .and_then(|p| Ok(self.board.add(p)?));
+                    if let Err(e) = attached {
+                        self.take_back(&added);
+                        return Err(e);
+                    }
+                    added.push(code(port)?);
+                }
+            }
+        }
+        let result = self.board.patch(code(src)?, code(dst)?, cpu);
+        if result.is_err() {
+            self.take_back(&added);
+        }
+        Ok(result?)
+    }
+
+    /// Takes all patches out, closes all ports and ends the workers. What cannot be done in time is left to the
+    /// primary, which cleans up after this process in any case.
+    pub fn shut(&mut self) {
+        if let Err(e) = self.board.reset() {
+            log::warn!("ending: {e}");
+        }
+        let codes: Vec<panel::PortCode> = self.board.ports().iter().map(|p| p.code()).collect();
+        for code in codes {
+            if let Err(e) = self.board.del(code) {
+                log::warn!("ending: {code}: {e}");
+            }
+        }
+        self.board.end();
+    }
+
+    fn take_back(&mut self, added: &[panel::PortCode]) {
+        for code in added {
+            if let Err(e) = self.board.del(*code) {
+                log::warn!("{code}: {e}");
+            }
+        }
+    }
+}

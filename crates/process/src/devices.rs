@@ -1,0 +1,140 @@
+//! Which Ethernet devices of the primary are which ports.
+//!
+//! The primary writes it into the memzone `MProc_port_info`, in the layout that DPDK programs written for
+//! the original Soft Patch Panel read.
+
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+
+use dpdk::ethdev::{EthDev, EthInfo};
+use dpdk::shared_struct;
+use panel::{Area, PortCode, PortKind, Totals};
+
+/// Name of the memzone.
+pub const NAME: &str = "MProc_port_info";
+/// Physical ports that it has room for.
+pub const PHY: usize = 32;
+/// Rings that it has room for.
+pub const RINGS: usize = 99;
+
+shared_struct! {
+    /// Counters of a port as foreign readers find them; written by the primary.
+    #[repr(align(64))]
+    pub struct Stats {
+        rx: AtomicU64,
+        rx_drop: AtomicU64,
+        tx: AtomicU64,
+        tx_drop: AtomicU64,
+    }
+}
+
+shared_struct! {
+    /// Queues of a physical port.
+    pub struct Queues {
+        rx: AtomicU16,
+        tx: AtomicU16,
+    }
+}
+
+shared_struct! {
+    /// The whole of `MProc_port_info`.
+    pub struct PortInfo {
+        ports: AtomicU16,
+        id: [AtomicU16; PHY],
+        port_stats: [Stats; PHY],
+        client_stats: [Stats; RINGS],
+        queues: [Queues; PHY],
+    }
+}
+
+/// A physical port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phy {
+    /// The number in `phy:N`.
+    pub number: u16,
+    /// Its device.
+    pub device: EthDev,
+    /// Receive queues.
+    pub rx_queues: u16,
+    /// Transmit queues.
+    pub tx_queues: u16,
+}
+
+impl Stats {
+    fn set(&self, t: &Totals) {
+        self.rx.store(t.rx_packets, Relaxed);
+        self.tx.store(t.tx_packets, Relaxed);
+        self.tx_drop.store(t.drops.iter().sum(), Relaxed);
+    }
+}
+
+impl PortInfo {
+    /// Announces the physical ports (primary, at its start).
+    pub fn announce(&self, ports: &[Phy]) {
+        for (i, phy) in ports.iter().enumerate().take(PHY) {
+            self.id[i].store(phy.device.port(), Relaxed);
+            self.queues[i].rx.store(phy.rx_queues, Relaxed);
+            self.queues[i].tx.store(phy.tx_queues, Relaxed);
+        }
+        self.ports.store(ports.len().min(PHY) as u16, Relaxed);
+    }
+
+    /// The physical ports.
+    pub fn phys(&self) -> Vec<Phy> {
+        let devices = EthDev::all();
+        let n = usize::from(self.ports.load(Relaxed)).min(PHY);
+        (0..n)
+            .filter_map(|i| {
+                let id = self.id[i].load(Relaxed);
+                Some(Phy {
+                    number: i as u16,
+                    device: *devices.iter().find(|d| d.port() == id)?,
+                    rx_queues: self.queues[i].rx.load(Relaxed),
+                    tx_queues: self.queues[i].tx.load(Relaxed),
+                })
+            })
+            .collect()
+    }
+
+    /// Brings the counters up to date (primary).
+    pub fn count(&self, area: &Area, rings: u32) {
+        for (i, stats) in self
+            .port_stats
+            .iter()
+            .enumerate()
+            .take(usize::from(self.ports.load(Relaxed)))
+        {
+            stats.set(&phy_totals(
+                area,
+                i as u16,
+                self.queues[i]
+                    .rx
+                    .load(Relaxed)
+                    .max(self.queues[i].tx.load(Relaxed)),
+            ));
+        }
+        for (i, stats) in self.client_stats.iter().enumerate().take(rings as usize) {
+            stats.set(&area.panel_totals(PortCode::new(PortKind::Ring, i as u16, 0)));
+        }
+    }
+}
+
+/// Counts of all queues of a physical port over all processes.
+pub fn phy_totals(area: &Area, number: u16, queues: u16) -> Totals {
+    (0..queues.max(1))
+        .map(|q| area.panel_totals(PortCode::new(PortKind::Phy, number, q as u8)))
+        .fold(Totals::default(), |sum, t| sum.plus(&t))
+}
+
+/// The kind and number of a device that is no physical port, by the prefix of its name.
+pub fn virtual_port(info: &EthInfo) -> Option<(PortKind, u16)> {
+    const PREFIXES: [(&str, PortKind); 4] = [
+        ("net_tap", PortKind::Tap),
+        ("eth_tap", PortKind::Tap),
+        ("net_memif", PortKind::Memif),
+        ("eth_null", PortKind::Nullpmd),
+    ];
+    PREFIXES.iter().find_map(|(prefix, kind)| {
+        let number = info.name.strip_prefix(prefix)?.parse().ok()?;
+        Some((*kind, number))
+    })
+}

@@ -1,0 +1,213 @@
+//! Opening ports by their names.
+
+use std::path::PathBuf;
+
+use dpdk::Ring;
+use dpdk::ethdev::EthDev;
+use dpdk::vhost::{Mode, Vhost};
+use panel::bell::Ringer;
+use panel::{Area, Port, PortCode, PortKind};
+use protocol::command::VhostMode;
+use protocol::port::PortName;
+
+use crate::Error;
+use crate::devices::{PortInfo, virtual_port};
+
+/// What is needed to open a port.
+pub struct Opener {
+    /// The panel's shared memory.
+    pub area: Area,
+    /// Wakes workers.
+    pub ringer: Ringer,
+    /// Lcore ids of our workers.
+    pub lcores: Vec<u32>,
+    /// Rings of the panel.
+    pub rings: u32,
+    /// Where vhost sockets lie.
+    pub vhost_dir: PathBuf,
+    /// Who makes a vhost socket unless the command says.
+    pub vhost_mode: VhostMode,
+    /// Physical ports.
+    pub info: &'static PortInfo,
+}
+
+/// The code of a port name; a queue is for physical ports only.
+pub fn code(name: PortName) -> Result<PortCode, Error> {
+    let kind = match name {
+        PortName::Phy { .. } => PortKind::Phy,
+        PortName::Ring(_) => PortKind::Ring,
+        PortName::Vhost(_) => PortKind::Vhost,
+        PortName::Pcap(_) => PortKind::Pcap,
+        PortName::Nullpmd(_) => PortKind::Nullpmd,
+        PortName::Tap(_) => PortKind::Tap,
+        PortName::Memif(_) => PortKind::Memif,
+    };
+    let queue = name.queue().unwrap_or(0);
+    let queue = u8::try_from(queue)
+        .ok()
+        .filter(|q| usize::from(*q) < panel::area::QUEUES);
+    let queue = queue.ok_or_else(|| {
+        Error::Refused(format!(
+            "{name}: queues 0 to {} can be patched",
+            panel::area::QUEUES - 1
+        ))
+    })?;
+    Ok(PortCode::new(kind, name.number(), queue))
+}
+
+impl Opener {
+    /// Name of a ring in shared memory.
+    pub fn ring_name(number: u32) -> String {
+        format!("eth_ring{number}")
+    }
+
+    /// Checks that `name` can be added here, opens it and gives it.
+    pub fn open(&self, name: PortName, mode: Option<VhostMode>) -> Result<Port, Error> {
+        if mode.is_some() && !matches!(name, PortName::Vhost(_)) {
+            return Err(Error::Refused(format!(
+                "{name} has no server or client mode: only vhost ports have"
+            )));
+        }
+        let code = code(name)?;
+        match name {
+            PortName::Ring(n) => self.ring(code, n),
+            PortName::Vhost(n) => self.vhost(code, n, mode.unwrap_or(self.vhost_mode)),
+            PortName::Nullpmd(_) => Ok(Port::null(code)),
+            PortName::Phy { .. } => Err(Error::Refused(format!(
+                "{name} cannot be added: physical ports are there from the start of the primary (spp-primary --vdev … or a NIC)"
+            ))),
+            PortName::Tap(n) | PortName::Memif(n) => self.virtual_device(code, name, n),
+            PortName::Pcap(_) => Err(Error::Refused(format!(
+                "{name}: capture ports are not there yet"
+            ))),
+        }
+    }
+
+    /// All ports that are there without being added: physical ports and virtual devices of the primary.
+    pub fn present(&self) -> Vec<Port> {
+        let mut ports = Vec::new();
+        for phy in self.info.phys() {
+            let Ok(info) = phy.device.info() else {
+                continue;
+            };
+            for queue in 0..phy.rx_queues.max(phy.tx_queues).max(1) {
+                let Some(ends) = self.area.queue_ends(phy.device.port(), queue) else {
+                    continue;
+                };
+                let code = PortCode::new(PortKind::Phy, phy.number, queue as u8);
+                ports.push(Port::device(
+                    code,
+                    phy.device,
+                    queue,
+                    info.keeps_mbufs(),
+                    ends,
+                ));
+            }
+        }
+        for (kind, number, device, keeps_mbufs) in virtual_devices() {
+            let Some(ends) = self.area.queue_ends(device.port(), 0) else {
+                continue;
+            };
+            ports.push(Port::device(
+                PortCode::new(kind, number, 0),
+                device,
+                0,
+                keeps_mbufs,
+                ends,
+            ));
+        }
+        ports
+    }
+
+    fn ring(&self, code: PortCode, n: u16) -> Result<Port, Error> {
+        if u32::from(n) >= self.rings {
+            return Err(Error::Refused(format!(
+                "ring:{n} does not exist: this primary has ring:0..ring:{} (start it with --rings N)",
+                self.rings.saturating_sub(1)
+            )));
+        }
+        let ring = Ring::lookup(&Self::ring_name(u32::from(n)))?;
+        let ends = self.area.ring_ends(n).ok_or_else(|| {
+            Error::Refused(format!(
+                "ring:{n} is beyond the {} rings that a panel can have",
+                panel::area::RINGS
+            ))
+        })?;
+        Ok(Port::ring(code, ring, ends))
+    }
+
+    fn vhost(&self, code: PortCode, n: u16, mode: VhostMode) -> Result<Port, Error> {
+        let path = self.vhost_dir.join(format!("sock{n}"));
+        let path = path.to_str().ok_or_else(|| {
+            Error::Refused(format!(
+                "the vhost folder {} is not valid UTF-8",
+                self.vhost_dir.display()
+            ))
+        })?;
+        if mode == VhostMode::Server {
+            clear_stale_socket(path)?;
+        }
+        let (ringer, lcores) = (self.ringer.clone(), self.lcores.clone());
+        let up = Box::new(move || lcores.iter().for_each(|l| ringer.ring(*l)));
+        let mode = match mode {
+            VhostMode::Server => Mode::Server,
+            VhostMode::Client => Mode::Client,
+        };
+        Ok(Port::vhost(code, Vhost::open(path, mode, up)?))
+    }
+
+    fn virtual_device(&self, code: PortCode, name: PortName, number: u16) -> Result<Port, Error> {
+        let found = virtual_devices()
+            .into_iter()
+            .find(|(kind, n, ..)| *kind == code.kind() && *n == number);
+        let Some((_, _, device, keeps_mbufs)) = found else {
+            return Err(Error::Refused(format!(
+                "{name} does not exist: the primary makes it (spp-primary --vdev net_{}{number},…)",
+                name.kind()
+            )));
+        };
+        let ends = self.area.queue_ends(device.port(), 0).ok_or_else(|| {
+            Error::Refused(format!(
+                "{name} is beyond the {} devices that a panel can have",
+                panel::area::DEVICES
+            ))
+        })?;
+        Ok(Port::device(code, device, 0, keeps_mbufs, ends))
+    }
+}
+
+fn virtual_devices() -> Vec<(PortKind, u16, EthDev, bool)> {
+    let of = |device: EthDev| {
+        let info = device.info().ok()?;
+        let (kind, number) = virtual_port(&info)?;
+        Some((kind, number, device, info.keeps_mbufs()))
+    };
+    EthDev::all().into_iter().filter_map(of).collect()
+}
+
+/// Removes the socket of a server that is dead. A living one, and anything that is no socket, is left alone.
+fn clear_stale_socket(path: &str) -> Result<(), Error> {
+    use std::io::ErrorKind;
+    use std::os::unix::fs::FileTypeExt;
+    let refused = |words: String| Err(Error::Refused(words));
+    match std::fs::symlink_metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) => return refused(format!("{path} cannot be examined: {e}")),
+        Ok(meta) if !meta.file_type().is_socket() => {
+            return refused(format!(
+                "{path} exists and is no socket: remove it, or choose another --vhost-dir"
+            ));
+        }
+        Ok(_) => {}
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => refused(format!(
+            "the socket {path} is served by another process: end it, or choose another number"
+        )),
+        Err(e) if e.kind() == ErrorKind::ConnectionRefused => match std::fs::remove_file(path) {
+            Ok(()) => Ok(()),
+            Err(e) => refused(format!("the stale socket {path} cannot be removed: {e}")),
+        },
+        Err(e) => refused(format!("the socket {path} cannot be examined: {e}")),
+    }
+}

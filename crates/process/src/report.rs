@@ -1,0 +1,152 @@
+//! What a process says of itself.
+
+use panel::port::LinkState;
+use panel::{Area, Board, PortCode, PortKind, Totals};
+use protocol::detail::{Counters, Detail, Drops, PatchDetail, PortDetail, WorkerDetail};
+use protocol::reply::PatchPorts;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Who a process is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// `primary`, `nfv`, …
+    pub kind: &'static str,
+    /// Its id; 0 for the primary.
+    pub id: u32,
+    /// Which run of it this is: 16 hex digits.
+    pub incarnation: String,
+    /// The number of its main lcore, as shown.
+    pub main_lcore: u32,
+    /// All its lcores, the main one first, as shown.
+    pub lcores: Vec<u32>,
+}
+
+/// Counts in the form of the wire.
+pub fn counters(t: &Totals) -> Counters {
+    let [full, link_down, no_mbuf, too_big, removed, io_error] = t.drops;
+    Counters {
+        rx_packets: t.rx_packets,
+        rx_bytes: t.rx_bytes,
+        tx_packets: t.tx_packets,
+        tx_bytes: t.tx_bytes,
+        drops: Drops {
+            full,
+            link_down,
+            no_mbuf,
+            too_big,
+            removed,
+            io_error,
+        },
+    }
+}
+
+/// A port's name as reported: with its queue if its device has several.
+pub fn name(board: &Board, code: PortCode) -> String {
+    let several = code.kind() == PortKind::Phy
+        && board.ports().iter().any(|p| {
+            let other = p.code();
+            other.kind() == PortKind::Phy && other.number() == code.number() && other.queue() != 0
+        });
+    let code_text = PortCode::new(code.kind(), code.number(), 0).to_string();
+    if several {
+        format!("{code_text} nq {}", code.queue())
+    } else {
+        code_text
+    }
+}
+
+/// The ports by kind, number and queue, physical ones first, as the original lists them.
+pub fn port_names(board: &Board) -> Vec<String> {
+    let mut codes: Vec<PortCode> = board.ports().iter().map(|p| p.code()).collect();
+    // Physical ports by number and queue; the rest stays in the order of addition.
+    codes.sort_by_key(|c| {
+        (
+            c.kind() != PortKind::Phy,
+            (c.kind() == PortKind::Phy).then(|| (c.number(), c.queue())),
+        )
+    });
+    codes.into_iter().map(|c| name(board, c)).collect()
+}
+
+/// The patches by source.
+pub fn patch_names(board: &Board) -> Vec<PatchPorts> {
+    board
+        .patches()
+        .iter()
+        .map(|p| PatchPorts {
+            src: name(board, p.src),
+            dst: name(board, p.dst),
+        })
+        .collect()
+}
+
+/// `running` or `idling`.
+pub fn status(board: &Board) -> &'static str {
+    if board.forwarding() {
+        "running"
+    } else {
+        "idling"
+    }
+}
+
+/// The whole of it; the primary adds its rings and pools.
+pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail {
+    let tsc = dpdk::tsc();
+    let mut detail = Detail {
+        kind: identity.kind.to_string(),
+        client_id: identity.id,
+        pid: std::process::id(),
+        version: crate::VERSION.to_string(),
+        dpdk: dpdk::dpdk_version(),
+        incarnation: identity.incarnation.clone(),
+        status: board.map_or("idling", status).to_string(),
+        tsc_hz: dpdk::tsc_hz(),
+        tsc,
+        ports: Vec::new(),
+        patches: Vec::new(),
+        workers: Vec::new(),
+        rings: Vec::new(),
+        pools: Vec::new(),
+    };
+    let Some(board) = board else { return detail };
+    for port in board.ports() {
+        let link = match port.link() {
+            LinkState::Up => "up",
+            LinkState::Down => "down",
+            LinkState::None => "-",
+        };
+        detail.ports.push(PortDetail {
+            name: name(board, port.code()),
+            link: link.to_string(),
+            info: port.info(),
+            counters: counters(&board.port_totals(port.code())),
+        });
+    }
+    for patch in board.patches() {
+        detail.patches.push(PatchDetail {
+            src: name(board, patch.src),
+            dst: name(board, patch.dst),
+            cpu: patch.cpu,
+            counters: counters(&patch.totals),
+        });
+    }
+    for hand in board.hands() {
+        let block = &area.layout().workers[hand.lcore as usize];
+        let started = block.started.load(Relaxed);
+        detail.workers.push(WorkerDetail {
+            cpu: hand.cpu,
+            busy_cycles: block.busy_cycles.load(Relaxed),
+            total_cycles: if started == 0 {
+                0
+            } else {
+                tsc.saturating_sub(started)
+            },
+            polls: block.polls.load(Relaxed),
+            empty_polls: block.empty_polls.load(Relaxed),
+            packets: block.packets.load(Relaxed),
+            rests: block.rests.load(Relaxed),
+        });
+    }
+    detail.workers.sort_by_key(|w| w.cpu);
+    detail
+}

@@ -1,0 +1,342 @@
+//! Starting a secondary: find the panel, take an id and lcore ids, start EAL, build the board.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam::channel::bounded;
+use dpdk::{Eal, EalConfig, Lcore, Pool, ProcessType};
+use panel::bell::{Bell, Ringer};
+use panel::board::Hand;
+use panel::port::Context;
+use panel::published::published;
+use panel::worker::{Table, Worker};
+use panel::{Area, Board, Poll};
+use protocol::command::VhostMode;
+use registry::Incarnation;
+use registry::announce::{PanelInfo, wait_ready};
+use registry::folder::{Folder, runtime_dir};
+use registry::lease::{Holder, IdLease, LcoreLease, LcoreRange, holders};
+use sys::affinity::CpuSet;
+
+use crate::commands::Console;
+use crate::devices::{self, PortInfo};
+use crate::eal_options::NamedLcore;
+use crate::ports::Opener;
+use crate::report::Identity;
+use crate::{Error, threads};
+
+/// How long an id that is being freed is waited for.
+const ID_WAIT: Duration = Duration::from_secs(1);
+/// How long lcore ids that are being cleaned up are waited for.
+const LCORE_WAIT: Duration = Duration::from_secs(2);
+/// How long EAL may take to start: it maps all hugepages of the primary.
+const EAL_WAIT: Duration = Duration::from_secs(30);
+
+/// Where a process's workers shall run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placement {
+    /// As many workers as that, on the CPUs of our affinity with the fewest workers.
+    Any(usize),
+    /// One worker on each of these.
+    On(Vec<NamedLcore>),
+}
+
+/// How a secondary starts.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Kind of process: `nfv`, …
+    pub kind: &'static str,
+    /// Its id, 1..=127.
+    pub id: u32,
+    /// `--file-prefix` of the panel.
+    pub file_prefix: String,
+    /// The main lcore as shown, if the user named it.
+    pub main_lcore: Option<u32>,
+    /// Workers.
+    pub placement: Placement,
+    /// How long to wait for the primary.
+    pub wait: Duration,
+    /// Who makes vhost sockets.
+    pub vhost_mode: VhostMode,
+    /// Whether workers rest.
+    pub poll: Poll,
+    /// Forward at once, and attach the rings that a patch names.
+    pub forwarding: bool,
+    /// Mount of hugetlbfs.
+    pub huge_dir: Option<PathBuf>,
+    /// Further EAL arguments.
+    pub eal: Vec<String>,
+}
+
+/// A started secondary.
+pub struct Secondary {
+    /// What the primary announced.
+    pub info: PanelInfo,
+    /// Who we are.
+    pub identity: Identity,
+    /// Our ports and patches.
+    pub console: Console,
+    /// The panel's shared memory.
+    pub area: Area,
+    /// What we hold of the registry; to be dropped last.
+    pub leases: Leases,
+}
+
+/// The id and lcore ids of a process.
+pub struct Leases {
+    _id: IdLease,
+    _lcores: Vec<LcoreLease>,
+}
+
+/// Starts a secondary. Signals must be blocked already.
+pub fn start(options: &Options) -> Result<Secondary, Error> {
+    let dir = runtime_dir(&options.file_prefix)?;
+    let (folder, info) = wait_ready(&dir, options.wait)?;
+    let ours = dpdk::dpdk_version();
+    if info.dpdk_version != ours {
+        return Err(Error::Refused(format!(
+            "the primary runs DPDK {}, this program DPDK {ours}: both must use the same version",
+            info.dpdk_version
+        )));
+    }
+    let incarnation = Incarnation::new()?;
+    let holder = Holder {
+        kind: options.kind.into(),
+        id: options.id,
+        pid: std::process::id(),
+        incarnation,
+    };
+    let id = IdLease::take(&folder, &holder, ID_WAIT)?;
+    let placed = place(&folder, &holder, &options.placement)?;
+
+    let mut config = EalConfig::new(
+        ProcessType::Secondary,
+        &options.file_prefix,
+        placed
+            .iter()
+            .map(|(lease, named)| (lease.id(), named.cpu))
+            .collect(),
+    );
+    config.huge_dir = options.huge_dir.clone();
+    config.pci = info.pci;
+    config.extra = options.eal.clone();
+    if let (Some(base), false) = (
+        info.base_virtaddr,
+        options.eal.iter().any(|a| a.starts_with("--base-virtaddr")),
+    ) {
+        config.extra.push(format!("--base-virtaddr={base:#x}"));
+    }
+
+    // EAL pins the thread that starts it: that thread becomes the first worker, ours stays free.
+    let (ready, started) = bounded::<Result<Eal, dpdk::EalError>>(1);
+    let (hire, hired) = bounded::<Box<dyn FnOnce(Lcore) + Send>>(1);
+    threads::spawn("spp-worker", move || match Eal::init(&config) {
+        Ok((eal, lcore)) => {
+            if ready.send(Ok(eal)).is_ok()
+                && let Ok(work) = hired.recv()
+            {
+                work(lcore);
+            }
+        }
+        Err(e) => {
+            let _ = ready.send(Err(e));
+        }
+    })?;
+    let eal = started
+        .recv_timeout(EAL_WAIT)
+        .map_err(|_| Error::Refused(format!("DPDK's EAL did not start within {EAL_WAIT:?}")))??;
+
+    let pool = Pool::lookup(&info.pool.name)?;
+    let operations = pool.operations();
+    if operations != (info.pool.ops_index, Some(info.pool.ops.clone())) {
+        return Err(Error::Refused(format!(
+            "the pool {} uses the operations {:?} number {}, which are {:?} here: use the same build of DPDK and its plugins as the primary",
+            info.pool.name, info.pool.ops, info.pool.ops_index, operations.1
+        )));
+    }
+    let area = Area::lookup()?;
+    let port_info: &'static PortInfo = dpdk::memzone::lookup_bare(devices::NAME)?;
+    let ringer = Ringer::new(area, folder.path());
+    let crew = Crew {
+        area,
+        pool,
+        ringer: ringer.clone(),
+        folder: folder.clone(),
+        poll: options.poll,
+    };
+    let mut hands = Vec::new();
+    for (lease, named) in &placed {
+        let (hand, work) = crew.hire(lease.id(), named.shown)?;
+        if hands.is_empty() {
+            if hire.send(Box::new(work)).is_err() {
+                return Err(Error::Refused(
+                    "the first worker ended before it began".into(),
+                ));
+            }
+        } else {
+            eal.launch(lease.id(), work)?;
+        }
+        hands.push(hand);
+    }
+    let lcores: Vec<u32> = hands.iter().map(|h| h.lcore).collect();
+    let shown: Vec<u32> = placed.iter().map(|(_, named)| named.shown).collect();
+    let main_lcore = match options.main_lcore {
+        Some(main) => main,
+        None => free_cpu(&shown)?,
+    };
+    let board = Board::new(
+        area,
+        ringer.clone(),
+        hands,
+        options.forwarding,
+        holder_names(folder.clone()),
+    );
+    let opener = Opener {
+        area,
+        ringer,
+        lcores,
+        rings: info.rings,
+        vhost_dir: info.vhost_dir.clone(),
+        vhost_mode: options.vhost_mode,
+        info: port_info,
+    };
+    let mut console = Console {
+        board,
+        opener,
+        attach_rings: options.forwarding,
+    };
+    console.add_present();
+    let identity = Identity {
+        kind: options.kind,
+        id: options.id,
+        incarnation: incarnation.to_string(),
+        main_lcore,
+        lcores: std::iter::once(main_lcore).chain(shown).collect(),
+    };
+    let lcores = placed.into_iter().map(|(lease, _)| lease).collect();
+    Ok(Secondary {
+        info,
+        identity,
+        console,
+        area,
+        leases: Leases {
+            _id: id,
+            _lcores: lcores,
+        },
+    })
+}
+
+/// The main thread floats: it is shown on the lowest CPU of our affinity without a worker of ours.
+fn free_cpu(workers: &[u32]) -> Result<u32, Error> {
+    let cpus = CpuSet::of_current_thread()?.to_vec();
+    let free = cpus.iter().find(|c| !workers.contains(c)).or(cpus.first());
+    Ok(free.copied().unwrap_or(0))
+}
+
+/// Takes the lcore ids of the workers.
+pub fn place(
+    folder: &Folder,
+    holder: &Holder,
+    placement: &Placement,
+) -> Result<Vec<(LcoreLease, NamedLcore)>, Error> {
+    let range = LcoreRange::beside_cpus(sys::affinity::cpu_count()?);
+    let ours = CpuSet::of_current_thread()?;
+    match placement {
+        Placement::Any(count) => {
+            let leases =
+                LcoreLease::take_workers(folder, range, holder, &ours, *count, LCORE_WAIT)?;
+            let named = |lease: LcoreLease| {
+                let cpu = lease.cpu().unwrap_or(0);
+                (lease, NamedLcore { shown: cpu, cpu })
+            };
+            Ok(leases.into_iter().map(named).collect())
+        }
+        Placement::On(lcores) => {
+            let mut placed = Vec::new();
+            for named in lcores {
+                if !ours.contains(named.cpu) {
+                    return Err(Error::Usage(format!(
+                        "CPU {} cannot be used: this process may run on {:?} (see taskset, cpuset)",
+                        named.cpu,
+                        ours.to_vec()
+                    )));
+                }
+                let lease = LcoreLease::take(folder, range, holder, Some(named.cpu), LCORE_WAIT)?;
+                placed.push((lease, named.clone()));
+            }
+            Ok(placed)
+        }
+    }
+}
+
+/// Names the holders of lcore ids from the leases.
+pub fn holder_names(folder: Folder) -> panel::board::HolderName {
+    Box::new(move |lcore| {
+        let held = holders(&folder).unwrap_or_default();
+        let slot = registry::lease::Slot::Lcore(lcore);
+        let found = held.into_iter().find(|h| h.slot == slot).map(|h| h.holder);
+        found.map_or_else(
+            || "a process that ended (the primary is cleaning up)".to_string(),
+            |h| {
+                if h.id == 0 {
+                    h.kind
+                } else {
+                    format!("{}:{}", h.kind, h.id)
+                }
+            },
+        )
+    })
+}
+
+/// Makes workers.
+pub struct Crew {
+    /// The panel's shared memory.
+    pub area: Area,
+    /// Its mbufs.
+    pub pool: Pool,
+    /// Wakes other workers.
+    pub ringer: Ringer,
+    /// Where the bells lie.
+    pub folder: Folder,
+    /// Whether workers rest.
+    pub poll: Poll,
+}
+
+impl Crew {
+    /// The two sides of a worker on `lcore`: for the board, and to be run on that lcore.
+    pub fn hire(
+        &self,
+        lcore: u32,
+        shown: u32,
+    ) -> Result<(Hand, impl FnOnce(Lcore) + Send + 'static), Error> {
+        let (tables, subscriber) = published(Table::default());
+        let bell = Bell::new(self.area, self.folder.path(), lcore)?;
+        let block = &self.area.layout().workers[lcore as usize];
+        block.started.store(0, Ordering::Relaxed);
+        let worker = Worker {
+            tables: subscriber,
+            block,
+            bell,
+            poll: self.poll,
+        };
+        let (pool, ringer) = (self.pool, self.ringer.clone());
+        let work = move |lcore: Lcore| {
+            let cache = pool.cache(&lcore);
+            worker.run(Context {
+                lcore,
+                cache,
+                ringer,
+                stocked: false,
+            });
+        };
+        Ok((
+            Hand {
+                lcore,
+                cpu: shown,
+                tables,
+            },
+            work,
+        ))
+    }
+}

@@ -1,0 +1,70 @@
+//! A doorbell between threads, or processes that pass descriptors (`eventfd(2)`).
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
+
+use crate::{Error, Result};
+
+/// A counter that can be waited for: readable once rung, until drained.
+#[derive(Debug)]
+pub struct EventFd(OwnedFd);
+
+impl EventFd {
+    /// A new doorbell, not rung (non-blocking, closed on exec).
+    ///
+    /// # Errors
+    /// No descriptor is free.
+    pub fn new() -> Result<Self> {
+        eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map(Self)
+            .map_err(|e| Error::call("open an eventfd", e))
+    }
+
+    /// Rings; never waits. Rings that nobody drained add up to one.
+    ///
+    /// # Errors
+    /// The kernel's refusal; none is known.
+    pub fn ring(&self) -> Result<()> {
+        match rustix::io::write(&self.0, &1u64.to_ne_bytes()) {
+            // A full counter is rung already.
+            Ok(_) | Err(Errno::AGAIN) => Ok(()),
+            Err(e) => Err(Error::call("ring an eventfd", e)),
+        }
+    }
+
+    /// Makes it silent again; whether it had been rung.
+    ///
+    /// # Errors
+    /// The kernel's refusal; none is known.
+    pub fn drain(&self) -> Result<bool> {
+        match rustix::io::read(&self.0, &mut [0u8; 8]) {
+            Ok(_) => Ok(true),
+            Err(Errno::AGAIN) => Ok(false),
+            Err(e) => Err(Error::call("drain an eventfd", e)),
+        }
+    }
+}
+
+impl AsFd for EventFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rings_are_one() {
+        let bell = EventFd::new().unwrap();
+        assert!(!bell.drain().unwrap());
+        for _ in 0..3 {
+            bell.ring().unwrap();
+        }
+        assert!(bell.drain().unwrap());
+        assert!(!bell.drain().unwrap());
+    }
+}

@@ -1,0 +1,206 @@
+//! Command lines of spp-nfv: ours, and the original's.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use panel::Poll;
+use process::Error;
+use process::eal_options::{EalOptions, lcore_map, split_original};
+use process::secondary::{Options, Placement};
+use protocol::command::VhostMode;
+
+/// A worker process of the patch panel: moves packets between ports.
+///
+/// The original's form works too: spp-nfv EAL-OPTIONS -- -n ID -s HOST:PORT [--vhost-client]
+#[derive(Parser, Debug)]
+#[command(name = "spp-nfv", version)]
+struct Args {
+    /// Id of this process, 1 to 127, unique in the panel
+    #[arg(long, value_name = "ID", env = "SPP_SEC_ID", value_parser = clap::value_parser!(u32).range(1..=127))]
+    sec_id: u32,
+    /// Name of the panel, as given to spp-primary
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SPP_FILE_PREFIX",
+        default_value = "spp"
+    )]
+    file_prefix: String,
+    /// CPUs for the workers, one worker each: a list such as 1,3-5, or an EAL map such as 1@0,2@1
+    /// [default: one worker on the CPU with the fewest]
+    #[arg(
+        long,
+        value_name = "CPUS",
+        env = "SPP_LCORES",
+        conflicts_with = "workers"
+    )]
+    lcores: Option<String>,
+    /// Number of workers, placed on the CPUs with the fewest
+    #[arg(long, value_name = "N", env = "SPP_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+    /// How long to wait for the primary, in seconds
+    #[arg(long, value_name = "SECONDS", env = "SPP_WAIT", default_value_t = 10.0)]
+    wait: f64,
+    /// Where secondaries register at the controller [default: what the primary announces]
+    #[arg(long, value_name = "HOST:PORT", env = "SPP_CTL_SECONDARY")]
+    ctl: Option<String>,
+    /// vhost ports connect to sockets that their peers make
+    #[arg(long, env = "SPP_VHOST_CLIENT")]
+    vhost_client: bool,
+    /// adaptive: workers rest when there is nothing to do; busy: they never rest
+    #[arg(long, value_name = "MODE", env = "SPP_POLL", default_value = "adaptive", value_parser = ["adaptive", "busy"])]
+    poll: String,
+    /// Start with forwarding stopped, and do not attach rings by patching them
+    #[arg(long, env = "SPP_IDLE")]
+    idle: bool,
+    /// Mount of hugetlbfs
+    #[arg(long, value_name = "DIR", env = "SPP_HUGE_DIR")]
+    huge_dir: Option<PathBuf>,
+    /// error, warn, info, debug or trace
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "SPP_LOG_LEVEL",
+        default_value = "info"
+    )]
+    log_level: log::LevelFilter,
+}
+
+/// The words after `--` in the original's form.
+#[derive(Parser, Debug)]
+#[command(name = "spp-nfv", no_binary_name = true)]
+struct Original {
+    #[arg(short = 'n', value_name = "ID", value_parser = clap::value_parser!(u32).range(1..=127))]
+    id: u32,
+    #[arg(short = 's', value_name = "HOST:PORT")]
+    server: String,
+    #[arg(long)]
+    vhost_client: bool,
+}
+
+/// What the command line asks for.
+pub struct Start {
+    /// How the process starts.
+    pub options: Options,
+    /// Where it registers, if not where the primary says.
+    pub controller: Option<String>,
+    /// What is logged.
+    pub log_level: log::LevelFilter,
+}
+
+/// Reads the command line (without the program's name); clap's own messages end the process.
+pub fn parse(args: &[String]) -> Result<Start, Error> {
+    match split_original(args) {
+        Some((eal, own)) => original(eal, own),
+        None => ours(args),
+    }
+}
+
+fn mode(client: bool) -> VhostMode {
+    if client {
+        VhostMode::Client
+    } else {
+        VhostMode::Server
+    }
+}
+
+fn ours(args: &[String]) -> Result<Start, Error> {
+    let args = Args::parse_from(std::iter::once("spp-nfv".to_string()).chain(args.iter().cloned()));
+    let placement = match &args.lcores {
+        Some(text) => Placement::On(lcore_map(text)?),
+        None => Placement::Any(usize::from(args.workers)),
+    };
+    let wait = Duration::try_from_secs_f64(args.wait).map_err(|_| {
+        Error::Usage(format!(
+            "--wait {}: a number of seconds, 0 or more",
+            args.wait
+        ))
+    })?;
+    let options = Options {
+        kind: "nfv",
+        id: args.sec_id,
+        file_prefix: args.file_prefix,
+        main_lcore: None,
+        placement,
+        wait,
+        vhost_mode: mode(args.vhost_client),
+        poll: if args.poll == "busy" {
+            Poll::Busy
+        } else {
+            Poll::Adaptive
+        },
+        forwarding: !args.idle,
+        huge_dir: args.huge_dir,
+        eal: Vec::new(),
+    };
+    Ok(Start {
+        options,
+        controller: args.ctl,
+        log_level: args.log_level,
+    })
+}
+
+fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
+    let own = Original::parse_from(own);
+    let eal = EalOptions::parse(eal)?;
+    let (main, workers) = match eal.lcores.as_slice() {
+        [] => {
+            return Err(Error::Usage(
+                "the lcores are missing: name them with -l, for instance -l 1,2".into(),
+            ));
+        }
+        [only] => (only.shown, vec![only.clone()]),
+        [main, workers @ ..] => (main.shown, workers.to_vec()),
+    };
+    let options = Options {
+        kind: "nfv",
+        id: own.id,
+        file_prefix: eal.file_prefix.unwrap_or_else(|| "rte".into()),
+        main_lcore: Some(main),
+        placement: Placement::On(workers),
+        wait: Duration::from_secs(10),
+        vhost_mode: mode(own.vhost_client),
+        poll: Poll::Adaptive,
+        forwarding: false,
+        huge_dir: eal.huge_dir,
+        eal: eal.extra,
+    };
+    Ok(Start {
+        options,
+        controller: Some(own.server),
+        log_level: log::LevelFilter::Info,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(String::from).collect()
+    }
+
+    #[test]
+    fn the_new_form_forwards_at_once_and_the_originals_idles() {
+        let new = parse(&words("--sec-id 3 --lcores 1")).unwrap();
+        assert!(new.options.forwarding && new.controller.is_none());
+        assert_eq!(
+            (new.options.id, new.options.file_prefix.as_str()),
+            (3, "spp")
+        );
+        let old = parse(&words("-l 1,2 -m 64 --proc-type secondary --file-prefix x -- -n 5 -s 127.0.0.1:6666 --vhost-client")).unwrap();
+        assert!(!old.options.forwarding);
+        assert_eq!(old.options.main_lcore, Some(1));
+        assert_eq!(old.options.vhost_mode, VhostMode::Client);
+        assert_eq!(old.controller.as_deref(), Some("127.0.0.1:6666"));
+        assert!(
+            matches!(&old.options.placement, Placement::On(w) if w.len() == 1 && w[0].cpu == 2)
+        );
+    }
+
+    #[test]
+    fn the_original_form_without_lcores_is_refused() {
+        assert!(parse(&words("-m 64 -- -n 5 -s 127.0.0.1:6666")).is_err());
+    }
+}
