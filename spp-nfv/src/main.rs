@@ -44,7 +44,11 @@ impl Nfv {
     }
 
     fn detail(&self) -> String {
-        protocol::json::compact(&report::detail(&self.identity, Some(&self.console.board), &self.area))
+        protocol::json::compact(&report::detail(
+            &self.identity,
+            Some(&self.console.board),
+            &self.area,
+        ))
     }
 }
 

@@ -181,10 +181,19 @@ pub fn create_bare<T: Shared>(name: &str) -> Result<&'static T, Error> {
     let c_name = c_string(name)?;
     // SAFETY: plain values; the result is checked.
     let zone = unsafe {
-        ffi::rte_memzone_reserve_aligned(c_name.as_ptr(), size_of::<T>(), ffi::rte_socket_id() as i32, 0, 128)
+        ffi::rte_memzone_reserve_aligned(
+            c_name.as_ptr(),
+            size_of::<T>(),
+            ffi::rte_socket_id() as i32,
+            0,
+            128,
+        )
     };
     if zone.is_null() {
-        return Err(Error::last(format!("reserving {} bytes for memzone {name}", size_of::<T>())));
+        return Err(Error::last(format!(
+            "reserving {} bytes for memzone {name}",
+            size_of::<T>()
+        )));
     }
     // SAFETY: a fresh zone of that size, aligned to 128 bytes, ours alone yet; zero is a valid T.
     unsafe {
@@ -200,13 +209,19 @@ pub fn lookup_bare<T: Shared>(name: &str) -> Result<&'static T, Error> {
     // SAFETY: plain values; the result is checked.
     let zone = unsafe { ffi::rte_memzone_lookup(c_name.as_ptr()) };
     if zone.is_null() {
-        return Err(Error::NotFound { kind: "memzone", name: name.into() });
+        return Err(Error::NotFound {
+            kind: "memzone",
+            name: name.into(),
+        });
     }
     // SAFETY: a zone that was found is mapped for the life of the process.
     let (at, len) = unsafe { (ffi::spp_memzone_addr(zone), ffi::spp_memzone_len(zone)) };
     if len < size_of::<T>() {
         let reason = format!("is {len} bytes, {} are needed", size_of::<T>());
-        return Err(Error::Layout { name: name.into(), reason });
+        return Err(Error::Layout {
+            name: name.into(),
+            reason,
+        });
     }
     // SAFETY: large enough, page-aligned or better by DPDK, valid for every bit pattern.
     Ok(unsafe { &*at.cast::<T>() })

@@ -508,7 +508,7 @@ impl Area {
             if let Some(past) = self.past_of(port) {
                 sum = sum.plus(&past.totals());
             }
-            if before % 2 == 0 && self.layout().moving.load(SeqCst) == before {
+            if before.is_multiple_of(2) && self.layout().moving.load(SeqCst) == before {
                 break;
             }
             std::hint::spin_loop();

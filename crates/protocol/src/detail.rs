@@ -4,7 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 /// Why packets were dropped. The set is fixed; the order is that of the counters in shared memory.
-pub const DROP_REASONS: [&str; 6] = ["full", "link-down", "no-mbuf", "too-big", "removed", "io-error"];
+pub const DROP_REASONS: [&str; 6] = [
+    "full",
+    "link-down",
+    "no-mbuf",
+    "too-big",
+    "removed",
+    "io-error",
+];
 
 /// Packet counters since the process started or since the last `clear`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,4 +4,29 @@
 
 #![forbid(unsafe_code)]
 
+pub mod command;
 pub mod detail;
+pub mod json;
+pub mod port;
+pub mod reply;
+pub mod rest;
+pub mod verdict;
+pub mod wire;
+
+pub use command::{CommandError, NfvCommand, PanelCommand, PrimaryCommand, VhostMode};
+pub use port::{PortError, PortName};
+
+/// The first part of a text that came from outside, short enough to be quoted in a message.
+pub(crate) fn quotable(text: &str) -> String {
+    const LONGEST: usize = 48;
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .collect::<String>()
+        .escape_debug()
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}

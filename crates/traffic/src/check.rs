@@ -236,7 +236,7 @@ mod tests {
 
     fn spec(flow: u16) -> FrameSpec {
         let spec = FrameSpec::new(flow, 60 + usize::from(flow) * 700);
-        if flow % 2 == 0 {
+        if flow.is_multiple_of(2) {
             spec
         } else {
             spec.in_vlan(flow)

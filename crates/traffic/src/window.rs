@@ -65,7 +65,7 @@ impl Window {
         let mut number = self.next;
         while number <= last {
             let word = &mut self.seen[(number % WINDOW / 64) as usize];
-            if number % 64 == 0 && number + 63 <= last {
+            if number.is_multiple_of(64) && number + 63 <= last {
                 *word = 0;
                 number += 64;
             } else {

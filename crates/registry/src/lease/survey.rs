@@ -107,10 +107,10 @@ pub fn dead_leases(folder: &Folder) -> Result<Vec<DeadLease>, LeaseError> {
         if seen.locked || matches!(seen.content, Content::Clean) {
             continue;
         }
-        if let Some(locked) = try_lock(folder, slot)? {
-            if !matches!(locked.content, Content::Clean) {
-                dead.push(DeadLease { locked, id });
-            }
+        if let Some(locked) = try_lock(folder, slot)?
+            && !matches!(locked.content, Content::Clean)
+        {
+            dead.push(DeadLease { locked, id });
         }
     }
     Ok(dead)

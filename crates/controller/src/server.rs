@@ -1,0 +1,154 @@
+//! The controller as a whole: listeners, REST, and its end.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::config::Config;
+use crate::listener::{Door, accept};
+use crate::rest::{self, Shared};
+use crate::table::Table;
+
+/// Why a controller does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Only loopback addresses are served.
+    #[error(
+        "will not listen on {0}: off loopback everybody on the network could control the panel, \
+         and there is no secret to keep them out yet; use a loopback address (-b 127.0.0.1) and, \
+         from elsewhere, a tunnel"
+    )]
+    NotLoopback(IpAddr),
+    /// A listener cannot be opened.
+    #[error(
+        "cannot listen on {address} ({what}): {error}; if another spp-ctl runs there, use or stop \
+         it, else choose another port with {option}"
+    )]
+    Listen {
+        /// Address and port.
+        address: SocketAddr,
+        /// What the port is for.
+        what: &'static str,
+        /// The option that sets it.
+        option: &'static str,
+        /// What the kernel says.
+        error: io::Error,
+    },
+}
+
+/// A controller whose listeners are open.
+pub struct Controller {
+    config: Config,
+    table: Arc<Table>,
+    primary: SocketAddr,
+    secondary: SocketAddr,
+    rest: SocketAddr,
+    /// Dropping it ends the tasks.
+    tasks: JoinSet<()>,
+    stop_rest: oneshot::Sender<()>,
+}
+
+impl Controller {
+    /// Opens the listeners and serves from now on, in tasks of the current runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] if the address is not a loopback one or a port is in use.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        if !config.bind.is_loopback() {
+            return Err(StartError::NotLoopback(config.bind));
+        }
+        let listen = async |port, what, option| {
+            let address = SocketAddr::new(config.bind, port);
+            let failed = |error| StartError::Listen {
+                address,
+                what,
+                option,
+                error,
+            };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            Ok::<_, StartError>((listener, bound))
+        };
+        let (primaries, primary) = listen(config.primary_port, "for the primary", "-p").await?;
+        let (secondaries, secondary) =
+            listen(config.secondary_port, "for secondaries", "-s").await?;
+        let (requests, rest) = listen(config.rest_port, "for REST", "-a").await?;
+
+        let table = Arc::new(Table::default());
+        let limits = config.limits;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(primaries, Door::Primary, table.clone(), limits));
+        tasks.spawn(accept(secondaries, Door::Secondary, table.clone(), limits));
+        let shared = Shared {
+            table: table.clone(),
+            limits,
+            cpu_dir: config.cpu_dir.as_path().into(),
+        };
+        let (stop_rest, stopped) = oneshot::channel::<()>();
+        let router = rest::router(shared);
+        tasks.spawn(rest::serve(requests, router, limits, async {
+            // A dropped sender means the same as one that sends.
+            let _ = stopped.await;
+        }));
+        Ok(Self {
+            config,
+            table,
+            primary,
+            secondary,
+            rest,
+            tasks,
+            stop_rest,
+        })
+    }
+
+    /// Where the primary connects.
+    pub fn primary_address(&self) -> SocketAddr {
+        self.primary
+    }
+
+    /// Where secondaries connect.
+    pub fn secondary_address(&self) -> SocketAddr {
+        self.secondary
+    }
+
+    /// Where REST is served.
+    pub fn rest_address(&self) -> SocketAddr {
+        self.rest
+    }
+
+    /// Serves until `stop` is ready, or with `exit_when_idle` until the panel is over; then lets
+    /// running requests end and closes everything.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => {}
+            () = self.over() => log::info!("the primary has ended and nothing is connected: ending"),
+        }
+        // The receiver is gone only if REST has ended already.
+        let _ = self.stop_rest.send(());
+        // The listeners never end: the first task that does is REST, which has its own limit.
+        if let Some(Err(error)) = self.tasks.join_next().await {
+            log::error!("REST: {error}");
+        }
+        self.tasks.shutdown().await;
+        for peer in self.table.all() {
+            peer.close();
+        }
+    }
+
+    async fn over(&self) {
+        if !self.config.exit_when_idle {
+            std::future::pending::<()>().await;
+        }
+        let grace = self.config.limits.idle_grace;
+        while !self.table.is_over(grace) {
+            sleep(grace / 8).await;
+        }
+    }
+}

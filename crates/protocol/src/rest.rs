@@ -1,0 +1,73 @@
+//! Types of REST that are not replies of processes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::reply::ProcessKind;
+
+/// An element of `GET /v1/processes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessEntry {
+    /// Kind of the process.
+    #[serde(rename = "type")]
+    pub kind: ProcessKind,
+    /// Id; absent for the primary.
+    #[serde(rename = "client-id", default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<u32>,
+}
+
+/// An element of `GET /v1/cpu_usage`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CpuUsage {
+    /// Kind of the process.
+    pub proc_type: ProcessKind,
+    /// Id; absent for the primary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<u32>,
+    /// CPU of the main thread.
+    #[serde(rename = "master-lcore")]
+    pub main_lcore: u64,
+    /// All CPUs of the process.
+    pub lcores: Vec<u64>,
+}
+
+/// An element of `GET /v1/cpu_layout`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuSocket {
+    /// Number of the CPU package.
+    pub socket_id: u32,
+    /// Its cores, ascending.
+    pub cores: Vec<CpuCore>,
+}
+
+/// A core of a [`CpuSocket`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuCore {
+    /// Number within the socket.
+    pub core_id: u32,
+    /// CPUs (hardware threads) of it, ascending.
+    pub lcores: Vec<u32>,
+}
+
+/// Answer to `GET /v1/version`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// `spp-ctl`.
+    pub name: String,
+    /// Version of SPP.
+    pub version: String,
+}
+
+/// An error of REST for clients that accept `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `about:blank`: the status says it all.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The words of the status.
+    pub title: String,
+    /// HTTP status code.
+    pub status: u16,
+    /// The reason, in words.
+    pub detail: String,
+}

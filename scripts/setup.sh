@@ -1,0 +1,259 @@
+#!/usr/bin/env bash
+# Prepares a Debian machine for SPP: system packages, hugepages, the hugetlbfs mount.
+# Run it as often as you like: what is there is left alone.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+    cat <<'END'
+usage: scripts/setup.sh [--runtime | --tests] [--check] [--pages N] [--user NAME]
+
+  --runtime    what building and running SPP and the demo need (the default)
+  --tests      that, and what the test suite needs
+  --check      change nothing; say what is missing; exit status 1 if something is
+  --pages N    free hugepages of 2 MB to make sure of (default 1024; the number is never lowered)
+  --user NAME  also give NAME a hugetlbfs mount and a runtime folder, so that NAME can run SPP
+               without root
+END
+}
+
+SET=runtime CHECK=no PAGES=$SPP_PAGES_WANTED RUN_USER=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    --runtime) SET=runtime ;;
+    --tests) SET=tests ;;
+    --check) CHECK=yes ;;
+    --pages | --user)
+        [ $# -ge 2 ] || die "$1 needs a value (see --help)"
+        if [ "$1" = --pages ]; then PAGES=$2; else RUN_USER=$2; fi
+        shift
+        ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *) die "unknown option '$1' (see --help)" ;;
+    esac
+    shift
+done
+[[ $PAGES =~ ^[0-9]{1,7}$ ]] || die "--pages '$PAGES' is not a number of pages (0..9999999)"
+PAGES=$((10#$PAGES))
+
+# What libclang is called: SPP is developed with Debian 12's 14; elsewhere the default will do.
+clang_version() {
+    local id='' version=''
+    if [ -r /etc/os-release ]; then
+        id=$(. /etc/os-release && printf '%s' "${ID:-}")
+        version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-}")
+    fi
+    if [ "$id" = debian ] && [ "$version" = 12 ]; then printf -- '-14'; fi
+}
+CLANG=$(clang_version)
+
+# package | set | why | what to look for where there is no dpkg | by hand elsewhere
+PACKAGES="\
+build-essential|runtime|C compiler and linker for the DPDK shim|cmd:cc|gcc or clang, and make
+pkg-config|runtime|tells the build where libdpdk is|cmd:pkg-config|pkg-config or pkgconf
+libdpdk-dev|runtime|DPDK's headers and libraries|pc:libdpdk|DPDK 22.11 to 25.11, built with shared libraries, so that 'pkg-config libdpdk' works
+dpdk-dev|runtime|dpdk-testpmd, the demo's traffic source and sink|cmd:dpdk-testpmd|dpdk-testpmd of the same DPDK in the PATH
+dpdk|runtime|dpdk-devbind and dpdk-hugepages, for real NICs|cmd:dpdk-devbind.py|the tools in DPDK's usertools folder
+libclang${CLANG}-dev|runtime|bindgen reads DPDK's headers with it|lib:libclang|libclang 14 or newer
+clang${CLANG}|runtime|tells bindgen the system's include folders|cmd:clang|clang 14 or newer
+libnuma-dev|runtime|DPDK was built with NUMA support|pc:numa|libnuma's headers
+libpcap-dev|runtime|DPDK's pcap driver was built with it|pc:libpcap|libpcap's headers
+python3|runtime|the demo reads the counters' JSON with it|cmd:python3|Python 3.9 or newer
+iproute2|tests|ip: namespaces, veth and tap devices|cmd:ip|iproute2
+ethtool|tests|turns offloads off on the hosts' devices|cmd:ethtool|ethtool
+iperf3|tests|TCP through a panel|cmd:iperf3|iperf3
+iputils-ping|tests|ping through a panel|cmd:ping|ping
+tshark|tests|reads the captures that SPP wrote|cmd:tshark|tshark (Wireshark's command line)
+bubblewrap|tests|a container around a DPDK process|cmd:bwrap|bubblewrap
+qemu-system-x86|tests|virtual machines as vhost-user peers|cmd:qemu-system-x86_64|QEMU 7 or newer
+busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busybox"
+
+has_dpkg() { command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; }
+
+# present PACKAGE PROBE
+present() {
+    if has_dpkg; then
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+        return
+    fi
+    case $2 in
+    cmd:*) command -v "${2#cmd:}" >/dev/null ;;
+    pc:*) pkg-config --exists "${2#pc:}" 2>/dev/null ;;
+    lib:*) ldconfig -p 2>/dev/null | grep -q "${2#lib:}" ;;
+    esac
+}
+
+MISSING=() # what is missing and cannot or must not be put right here: one line each
+UPDATED=no
+apt_update_once() {
+    [ "$UPDATED" = yes ] && return 0
+    say "apt-get update"
+    apt-get update -qq || die "apt-get update failed: is the package mirror reachable?"
+    UPDATED=yes
+}
+
+check_rust() {
+    local version
+    if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
+        MISSING+=("the Rust toolchain (cargo, rustc 1.85 or newer): install it with rustup or your distribution")
+        return
+    fi
+    version=$(rustc --version 2>/dev/null | sed -n 's/^rustc \([0-9]*\)\.\([0-9]*\).*/\1 \2/p') || version=''
+    if [ -z "$version" ]; then
+        MISSING+=("a Rust toolchain that works ('rustc --version' fails: rustup default stable)")
+    elif [ "${version% *}" -eq 1 ] && [ "${version#* }" -lt 85 ]; then
+        MISSING+=("rustc 1.85 or newer (this is 1.${version#* }): rustup update stable")
+    fi
+}
+
+check_packages() {
+    local name set why probe elsewhere wanted=()
+    while IFS='|' read -r name set why probe elsewhere; do
+        [ "$set" = runtime ] || [ "$SET" = tests ] || continue
+        present "$name" "$probe" && continue
+        if ! has_dpkg; then
+            MISSING+=("$elsewhere: $why")
+        elif [ "$CHECK" = yes ] || ! is_root; then
+            MISSING+=("package $name: $why (apt-get install $name)")
+        else
+            say "install $name: $why"
+            wanted+=("$name")
+        fi
+    done <<<"$PACKAGES"
+    [ ${#wanted[@]} -gt 0 ] || return 0
+    apt_update_once
+    say "apt-get install ${wanted[*]}"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${wanted[@]}" </dev/null >"$LOG" 2>&1 || {
+        tail -n 20 "$LOG" >&2
+        die "apt-get install failed; by hand: apt-get install ${wanted[*]}"
+    }
+}
+
+# The tests' guests boot Debian's cloud kernel. It is unpacked into the cache and never
+# installed: no boot loader, no initramfs of the host is touched.
+check_kernel() {
+    [ "$SET" = tests ] || return 0
+    local dir package
+    dir=$(cache_dir)/kernel
+    [ -s "$dir/vmlinuz" ] && [ -d "$dir/modules" ] && return 0
+    if ! has_dpkg || [ "$(dpkg --print-architecture)" != amd64 ]; then
+        MISSING+=("a guest kernel for the tests: put an x86-64 kernel at $dir/vmlinuz and its modules (/lib/modules/VERSION) at $dir/modules")
+        return 0
+    fi
+    if [ "$CHECK" = yes ]; then
+        MISSING+=("a guest kernel for the tests in $dir: scripts/setup.sh --tests fetches it (no root needed)")
+        return 0
+    fi
+    say "fetch linux-image-cloud-amd64 and unpack it (not installed): the guests' kernel"
+    guest_kernel_name() {
+        apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+            sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1
+    }
+    if is_root; then apt_update_once; fi
+    package=$(guest_kernel_name)
+    [ -n "$package" ] || die "linux-image-cloud-amd64 is not in the package lists (apt-get update as root)"
+    rm -rf "$dir.new"
+    mkdir -p "$dir.new"
+    (
+        cd "$dir.new"
+        # apt drops its privileges for a download only if it may write here; as root it may not.
+        apt-get download -qq -o APT::Sandbox::User=root "$package" >"$LOG" 2>&1 ||
+            { cat "$LOG" >&2 && die "apt-get download $package failed"; }
+        dpkg -x ./*.deb tree
+        mv tree/boot/vmlinuz-* vmlinuz
+        mv tree/lib/modules/* modules
+        rm -rf tree ./*.deb
+    )
+    rm -rf "$dir"
+    mv "$dir.new" "$dir"
+}
+
+check_hugepages() {
+    local free
+    free=$(huge_free)
+    if [ ! -d "$SPP_HUGE_SYS" ]; then
+        MISSING+=("a kernel with hugepages of 2 MB ($SPP_HUGE_SYS does not exist)")
+    elif [ "$free" -ge "$PAGES" ]; then
+        :
+    elif [ "$CHECK" = yes ] || ! is_root; then
+        # Too few to be sure, but enough to run is no reason to stop somebody without root.
+        if [ "$free" -lt "$SPP_PAGES_LEAST" ] || [ "$CHECK" = yes ]; then
+            MISSING+=("free hugepages of 2 MB: $free of $PAGES (as root: echo $(($(huge_total) + PAGES - free)) > $SPP_HUGE_SYS/nr_hugepages)")
+        fi
+    else
+        say "reserve hugepages: $free of 2 MB are free, $PAGES wanted"
+        if ! huge_reserve "$PAGES"; then
+            free=$(huge_free)
+            [ "$free" -ge "$SPP_PAGES_LEAST" ] || [ "$free" -ge "$PAGES" ] ||
+                MISSING+=("free hugepages of 2 MB: the kernel found memory for $free of $PAGES; end what uses memory, or remove files of dead processes in /dev/hugepages")
+            warn "only $free hugepages of 2 MB are free ($PAGES wanted)"
+        fi
+    fi
+    huge_mount_of "$(id -u)" >/dev/null && return 0
+    if [ "$CHECK" = no ] && is_root; then
+        say "mount hugetlbfs on /dev/hugepages"
+        mkdir -p /dev/hugepages
+        mount -t hugetlbfs -o pagesize=2M nodev /dev/hugepages ||
+            MISSING+=("hugetlbfs on /dev/hugepages: mount -t hugetlbfs -o pagesize=2M nodev /dev/hugepages failed")
+    elif is_root; then
+        MISSING+=("hugetlbfs mount: mount -t hugetlbfs -o pagesize=2M nodev /dev/hugepages")
+    else
+        MISSING+=("a hugetlbfs mount that $(id -un) owns: as root, once after each boot: $0 --user $(id -un)")
+    fi
+}
+
+prepare_user() {
+    [ -n "$RUN_USER" ] || return 0
+    local uid gid base=/run/spp/$RUN_USER
+    uid=$(id -u "$RUN_USER" 2>/dev/null) ||
+        die "user '$RUN_USER' does not exist (as root: useradd --create-home $RUN_USER)"
+    gid=$(id -g "$RUN_USER")
+    if ! huge_mount_of "$uid" >/dev/null; then
+        if [ "$CHECK" = yes ] || ! is_root; then
+            MISSING+=("a hugetlbfs mount of user $RUN_USER: as root: $0 --user $RUN_USER")
+            return 0
+        fi
+        mkdir -p "$base/hugepages"
+        mount -t hugetlbfs -o "pagesize=2M,uid=$uid,gid=$gid,mode=0700" nodev "$base/hugepages" ||
+            die "mounting hugetlbfs on $base/hugepages failed"
+    fi
+    if is_root && [ "$CHECK" = no ]; then
+        install -d -o "$uid" -g "$gid" -m 0700 "$base/runtime"
+    fi
+    cat <<END
+User $RUN_USER can run SPP without root (until the next boot; then say this again). In its shell:
+  export XDG_RUNTIME_DIR=$base/runtime
+  spp-primary --huge-dir $(huge_mount_of "$uid") …    and spp-nfv, dpdk-testpmd likewise
+  ./scripts/quickstart.sh finds both by itself
+Ring, vhost, memif, pcap and null ports work that way; the others need capabilities.
+END
+}
+
+LOG=$(mktemp)
+trap 'rm -f "$LOG"' EXIT
+# With --user, or through sudo, it is another user who builds: root need not have a toolchain.
+[ -n "$RUN_USER" ] || [ -n "${SUDO_USER:-}" ] || check_rust
+check_packages
+check_kernel
+check_hugepages
+prepare_user
+
+if [ ${#MISSING[@]} -gt 0 ]; then
+    say "missing:"
+    printf '  - %s\n' "${MISSING[@]}"
+    if ! is_root && [ "$CHECK" = no ]; then
+        cat <<END
+You are $(id -un), not root. Either run once as root
+  sudo $0 --$SET --user $(id -un)
+which installs the packages, reserves hugepages and gives you a hugetlbfs mount and a runtime
+folder of your own, and afterwards go on without root; or do the above by hand.
+END
+    fi
+    exit 1
+fi
+say "$SET: everything is there ($(huge_free) hugepages of 2 MB free)"

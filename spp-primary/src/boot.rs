@@ -1,0 +1,324 @@
+//! The start of the primary, one line a phase.
+
+use std::path::Path;
+use std::time::Instant;
+
+use dpdk::ethdev::EthDev;
+use dpdk::{EalConfig, Pool, ProcessType, Ring};
+use panel::bell::Ringer;
+use panel::{Area, Board};
+use process::commands::Console;
+use process::devices::{self, Phy, PortInfo, virtual_port};
+use process::eal_options::NamedLcore;
+use process::ports::Opener;
+use process::report::Identity;
+use process::secondary::{Crew, Placement, holder_names, place};
+use process::{Error, VERSION};
+use registry::Incarnation;
+use registry::announce::{Panel, PanelInfo, PoolInfo};
+use registry::folder::{Folder, runtime_dir};
+use registry::lease::{Holder, LcoreLease};
+
+use crate::children::{ControllerChild, Launcher};
+use crate::house::House;
+use crate::memory;
+use crate::options::Options;
+use crate::primary::Primary;
+use crate::reaper::Estate;
+
+/// Name of the panel's pool.
+pub const POOL: &str = "spp_mbufs";
+/// Name of the pool that foreign DPDK processes look up.
+const FOREIGN_POOL: &str = "MProc_pktmbuf_pool";
+/// Most ports of a process.
+const MAX_PORTS: u32 = 512;
+
+/// A primary that is ready, and what it holds until it ends.
+pub struct Booted {
+    /// The primary.
+    pub primary: Primary,
+    /// Its announcement; dropping it withdraws it.
+    pub panel: Panel,
+    /// Its lcore ids.
+    pub leases: Vec<LcoreLease>,
+}
+
+/// True if a PCI device is bound to a driver that hands it to user space.
+fn pci_devices_for_us() -> bool {
+    ["vfio-pci", "igb_uio", "uio_pci_generic"]
+        .iter()
+        .any(|driver| {
+            let Ok(entries) = std::fs::read_dir(Path::new("/sys/bus/pci/drivers").join(driver))
+            else {
+                return false;
+            };
+            entries
+                .flatten()
+                .any(|e| e.file_name().to_string_lossy().contains(':'))
+        })
+}
+
+/// Starts the primary.
+pub fn boot(options: &Options) -> Result<Booted, Error> {
+    let dir = runtime_dir(&options.file_prefix)?;
+    let folder = Folder::create(&dir)?;
+    let incarnation = Incarnation::new()?;
+    let panel = Panel::claim(folder.clone(), incarnation)?;
+    if !options.vhost_dir.is_dir() {
+        return Err(Error::Usage(format!(
+            "--vhost-dir {}: no such folder",
+            options.vhost_dir.display()
+        )));
+    }
+    let plan = memory::plan(
+        options,
+        options.vdevs.len() as u64,
+        memory::free_megabytes(options)?,
+    )?;
+    log::info!("memory: {}", plan.words);
+
+    let holder = Holder {
+        kind: "primary".into(),
+        id: 0,
+        pid: std::process::id(),
+        incarnation,
+    };
+    clean_old_leases(&folder)?;
+    let placement = if options.lcores.is_empty() {
+        Placement::Any(1)
+    } else {
+        Placement::On(options.lcores.clone())
+    };
+    let placed = place(&folder, &holder, &placement)?;
+    let pci = options.pci.unwrap_or_else(pci_devices_for_us);
+    let mut config = EalConfig::new(
+        ProcessType::Primary,
+        &options.file_prefix,
+        placed
+            .iter()
+            .map(|(lease, named)| (lease.id(), named.cpu))
+            .collect(),
+    );
+    config.memory_mb = Some(plan.megabytes);
+    config.huge_dir = options.huge_dir.clone();
+    config.pci = pci;
+    config.vdevs = options.vdevs.clone();
+    config.extra = options.eal.clone();
+    let begun = Instant::now();
+    let (house, eal) = House::start(config)?;
+    log::info!(
+        "DPDK {}: started in {} ms",
+        dpdk::dpdk_version(),
+        begun.elapsed().as_millis()
+    );
+
+    let area = Area::create()?;
+    let pool = Pool::create(POOL, plan.mbufs, memory::DATA_ROOM)?;
+    let foreign = Pool::create(FOREIGN_POOL, memory::FOREIGN, memory::DATA_ROOM)?;
+    let rings = (0..options.rings)
+        .map(|i| Ring::create(&Opener::ring_name(i), options.ring_size))
+        .collect::<Result<Vec<_>, _>>()?;
+    log::info!(
+        "rings: ring:0 to ring:{}, {} packets each",
+        options.rings - 1,
+        options.ring_size - 1
+    );
+    let phys = start_devices(options, &pool, &house)?;
+    let info: &'static PortInfo = dpdk::memzone::create_bare(devices::NAME)?;
+    info.announce(&phys);
+    house.run(move |us| pool.stock(us))?;
+
+    let ringer = Ringer::new(area, folder.path());
+    let crew = Crew {
+        area,
+        pool,
+        ringer: ringer.clone(),
+        folder: folder.clone(),
+        poll: options.poll,
+    };
+    let mut hands = Vec::new();
+    for (lease, named) in placed.iter().skip(1) {
+        let (hand, work) = crew.hire(lease.id(), named.shown)?;
+        eal.launch(lease.id(), work)?;
+        hands.push(hand);
+    }
+    let console = (!hands.is_empty() && !options.monitor).then(|| {
+        let lcores = hands.iter().map(|h| h.lcore).collect();
+        let board = Board::new(
+            area,
+            ringer.clone(),
+            hands,
+            false,
+            holder_names(folder.clone()),
+        );
+        let opener = Opener {
+            area,
+            ringer: ringer.clone(),
+            lcores,
+            rings: options.rings,
+            vhost_dir: options.vhost_dir.clone(),
+            vhost_mode: options.vhost_mode,
+            info,
+        };
+        let mut console = Console {
+            board,
+            opener,
+            attach_rings: false,
+        };
+        console.add_present();
+        console
+    });
+
+    let controller = options
+        .controller
+        .as_ref()
+        .map(ControllerChild::start)
+        .transpose()?
+        .flatten();
+    let (ops_index, ops) = pool.operations();
+    let address = |port: u16| {
+        options
+            .controller
+            .as_ref()
+            .map(|c| format!("{}:{port}", c.address))
+    };
+    panel.publish(&PanelInfo {
+        incarnation,
+        pid: std::process::id(),
+        spp_version: VERSION.into(),
+        dpdk_version: dpdk::dpdk_version(),
+        pci,
+        base_virtaddr: base_virtaddr(&options.eal),
+        controller_primary: options.controller.as_ref().and_then(|c| address(c.primary)),
+        controller_secondary: options
+            .controller
+            .as_ref()
+            .and_then(|c| address(c.secondary)),
+        vhost_dir: options.vhost_dir.clone(),
+        rings: options.rings,
+        ring_size: options.ring_size,
+        pool: PoolInfo {
+            name: POOL.into(),
+            ops: ops.unwrap_or_default(),
+            ops_index,
+        },
+        max_ports: MAX_PORTS,
+    })?;
+
+    let named: Vec<NamedLcore> = placed.iter().map(|(_, n)| n.clone()).collect();
+    let identity = Identity {
+        kind: "primary",
+        id: 0,
+        incarnation: incarnation.to_string(),
+        main_lcore: named[0].shown,
+        lcores: named.iter().map(|n| n.shown).collect(),
+    };
+    let log_dir = options.log_dir.clone().unwrap_or_else(|| dir.join("log"));
+    let base = (
+        vec![Default::default(); rings.len()],
+        vec![Default::default(); phys.len()],
+    );
+    let primary = Primary {
+        identity,
+        console,
+        estate: Estate {
+            area,
+            pool,
+            foreign,
+            rings,
+        },
+        house,
+        folder: folder.clone(),
+        phys,
+        info,
+        controller,
+        launcher: Launcher::new(log_dir),
+        holder: holder_names(folder),
+        recovered: 0,
+        base,
+        monitor: options.monitor,
+        counted: Instant::now(),
+    };
+    Ok(Booted {
+        primary,
+        panel,
+        leases: placed.into_iter().map(|(lease, _)| lease).collect(),
+    })
+}
+
+/// Lcore ids of a former panel: its memory is gone, so there is nothing to recover.
+fn clean_old_leases(folder: &Folder) -> Result<(), Error> {
+    for dead in registry::lease::dead_leases(folder)? {
+        dead.finish()?;
+    }
+    Ok(())
+}
+
+fn base_virtaddr(eal: &[String]) -> Option<u64> {
+    let at = eal.iter().position(|a| a.starts_with("--base-virtaddr"))?;
+    let text = eal[at]
+        .strip_prefix("--base-virtaddr=")
+        .or_else(|| eal.get(at + 1).map(String::as_str))?;
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).ok()
+}
+
+/// Starts the devices that become ports, while the pool's mbufs lie where drivers find them.
+fn start_devices(options: &Options, pool: &Pool, house: &House) -> Result<Vec<Phy>, Error> {
+    let mut phys = Vec::new();
+    for (order, device) in EthDev::all().into_iter().enumerate() {
+        let info = device.info()?;
+        let virtual_kind = virtual_port(&info);
+        let masked = options
+            .port_mask
+            .is_none_or(|mask| order < 128 && mask >> order & 1 == 1);
+        if virtual_kind.is_none() && !masked {
+            continue;
+        }
+        let number = phys.len() as u16;
+        let wanted = options
+            .queues
+            .iter()
+            .find(|(port, ..)| virtual_kind.is_none() && *port == number);
+        let (rx, tx) = wanted.map_or((1, 1), |(_, rx, tx)| (*rx, *tx));
+        if rx > info.max_rx_queues || tx > info.max_tx_queues {
+            return Err(Error::Refused(format!(
+                "{}: {rx} receive and {tx} transmit queues are asked for, its driver {} has at most {} and {}",
+                info.name, info.driver, info.max_rx_queues, info.max_tx_queues
+            )));
+        }
+        let pool = *pool;
+        house.run(move |_| device.start(rx, tx, &pool))??;
+        let name = match virtual_kind {
+            Some((kind, n)) => panel::PortCode::new(kind, n, 0).to_string(),
+            None => {
+                phys.push(Phy {
+                    number,
+                    device,
+                    rx_queues: rx,
+                    tx_queues: tx,
+                });
+                format!("phy:{number}")
+            }
+        };
+        log::info!(
+            "{name}: {} ({}), {rx} receive and {tx} transmit queues",
+            info.name,
+            info.driver
+        );
+    }
+    if let Some(mask) = options.port_mask {
+        if phys.is_empty() {
+            return Err(Error::Refused(format!(
+                "-p {mask:#x} selects no port: there are {}",
+                EthDev::all().len()
+            )));
+        }
+        if mask >> EthDev::all().len() != 0 {
+            log::warn!(
+                "-p {mask:#x} names more ports than the {} that there are",
+                EthDev::all().len()
+            );
+        }
+    }
+    Ok(phys)
+}

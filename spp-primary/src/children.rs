@@ -1,0 +1,283 @@
+//! Processes that the primary starts: the controller, and what `launch` names.
+
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use process::Error;
+use sys::signal::CommandExt as _;
+
+use crate::options::Controller;
+
+/// Time between two starts of a controller that keeps ending.
+const RESTART: Duration = Duration::from_secs(1);
+/// How long a controller may take to answer a question.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Where the program `name` lies: beside this one.
+fn beside(name: &str) -> Result<PathBuf, Error> {
+    let us = std::env::current_exe()
+        .map_err(|e| Error::Refused(format!("the path of this program is not known: {e}")))?;
+    let path = us.parent().unwrap_or(Path::new("/")).join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::Refused(format!(
+        "{} does not exist: install all programs of SPP into one folder",
+        path.display()
+    )))
+}
+
+/// A program of ours, ready to be started so that it inherits nothing of this process.
+fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.stdin(Stdio::null()).unblock_signals();
+    command
+}
+
+/// What answers at the controller's REST port.
+enum Answers {
+    Ours,
+    Other,
+    Nobody,
+}
+
+fn who_answers(c: &Controller, rest: u16) -> Answers {
+    let ask = || -> std::io::Result<String> {
+        let address = (c.address.as_str(), rest).to_socket_addrs()?.next();
+        let address = address.ok_or_else(|| std::io::Error::other("no address"))?;
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        stream.set_write_timeout(Some(ANSWER))?;
+        write!(
+            stream,
+            "GET /v1/version HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            c.address
+        )?;
+        let mut text = Vec::new();
+        // What comes before a time limit or an error is enough to tell.
+        let _ = stream.take(4096).read_to_end(&mut text);
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    };
+    match ask() {
+        Ok(text) if text.contains("\"spp-ctl\"") => Answers::Ours,
+        Ok(_) => Answers::Other,
+        Err(_) => Answers::Nobody,
+    }
+}
+
+/// The controller that this primary started and watches.
+pub struct ControllerChild {
+    settings: Controller,
+    child: Option<Child>,
+    started: Instant,
+}
+
+impl ControllerChild {
+    /// Starts the controller unless one answers already, then waits until it answers.
+    pub fn start(settings: &Controller) -> Result<Option<Self>, Error> {
+        let Some(rest) = settings.rest else {
+            log::info!(
+                "controller: {}:{}, not started by us",
+                settings.address,
+                settings.primary
+            );
+            return Ok(None);
+        };
+        match who_answers(settings, rest) {
+            Answers::Ours => {
+                log::info!(
+                    "controller: one answers at {}:{rest} already",
+                    settings.address
+                );
+                return Ok(None);
+            }
+            Answers::Other => {
+                return Err(Error::Refused(format!(
+                    "{}:{rest} is in use by something that is no spp-ctl: end it, or choose other ports (--ctl-ports P,S,R)",
+                    settings.address
+                )));
+            }
+            Answers::Nobody => {}
+        }
+        let mut this = ControllerChild {
+            settings: settings.clone(),
+            child: None,
+            started: Instant::now(),
+        };
+        this.launch(rest)?;
+        let limit = Instant::now() + Duration::from_secs(5);
+        while !matches!(who_answers(settings, rest), Answers::Ours) {
+            if let Some(status) = this
+                .child
+                .as_mut()
+                .and_then(|c| c.try_wait().ok().flatten())
+            {
+                return Err(Error::Refused(format!(
+                    "the controller ended at its start ({status}); its own words are above (other ports: --ctl-ports P,S,R; none: --no-ctl)"
+                )));
+            }
+            if Instant::now() > limit {
+                return Err(Error::Refused(
+                    "the controller did not answer within 5 s".into(),
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        log::info!(
+            "controller: started, REST at http://{}:{rest}/v1",
+            settings.address
+        );
+        Ok(Some(this))
+    }
+
+    fn launch(&mut self, rest: u16) -> Result<(), Error> {
+        let path = beside("spp-ctl")?;
+        let c = &self.settings;
+        let child = program(&path)
+            .args([
+                "-b",
+                &c.address,
+                "-p",
+                &c.primary.to_string(),
+                "-s",
+                &c.secondary.to_string(),
+            ])
+            .args(["-a", &rest.to_string(), "--exit-when-idle"])
+            // It outlives us, and Ctrl-C on our terminal is not meant for it.
+            .process_group(0)
+            .parent_death_signal(None)
+            .spawn()
+            .map_err(|e| Error::Refused(format!("{} cannot be started: {e}", path.display())))?;
+        self.child = Some(child);
+        self.started = Instant::now();
+        Ok(())
+    }
+
+    /// Starts it again if it has ended, at most once a second.
+    pub fn watch(&mut self) {
+        let Some(rest) = self.settings.rest else {
+            return;
+        };
+        if let Some(child) = &mut self.child {
+            match child.try_wait() {
+                Ok(Some(status)) => {
+                    log::error!("the controller ended ({status}): starting it again");
+                    self.child = None;
+                }
+                Ok(None) => return,
+                Err(e) => {
+                    log::error!("the controller cannot be watched: {e}");
+                    return;
+                }
+            }
+        }
+        if self.started.elapsed() >= RESTART {
+            self.started = Instant::now();
+            if matches!(who_answers(&self.settings, rest), Answers::Ours) {
+                return;
+            }
+            if let Err(e) = self.launch(rest) {
+                log::error!("{e}");
+            }
+        }
+    }
+}
+
+/// A process that `launch` started.
+struct Launched {
+    id: String,
+    name: String,
+    child: Child,
+}
+
+/// The processes that `launch` started.
+pub struct Launcher {
+    log_dir: PathBuf,
+    running: Vec<Launched>,
+}
+
+/// Programs that may be launched, by both spellings of their names.
+const PROGRAMS: [&str; 4] = ["nfv", "vf", "mirror", "pcap"];
+
+impl Launcher {
+    /// Logs go to `log_dir`, which is made when it is needed.
+    pub fn new(log_dir: PathBuf) -> Self {
+        Launcher {
+            log_dir,
+            running: Vec::new(),
+        }
+    }
+
+    /// Starts `spp_nfv` and the like with these arguments. Whether the process comes up shows at the controller.
+    pub fn launch(&mut self, id: &str, name: &str, args: &[String]) -> Result<(), Error> {
+        let kind = name
+            .strip_prefix("spp_")
+            .or(name.strip_prefix("spp-"))
+            .unwrap_or(name);
+        if !PROGRAMS.contains(&kind) {
+            return Err(Error::Refused(format!(
+                "{name:?} cannot be launched: spp_nfv, spp_vf, spp_mirror and spp_pcap can"
+            )));
+        }
+        let number: u32 = id.parse().unwrap_or(0);
+        if !(1..=127).contains(&number) {
+            return Err(Error::Refused(format!(
+                "{id:?} is no id of a secondary: 1 to 127"
+            )));
+        }
+        let path = beside(&format!("spp-{kind}"))?;
+        let refused =
+            |what: &Path, e: std::io::Error| Error::Refused(format!("{}: {e}", what.display()));
+        std::fs::create_dir_all(&self.log_dir).map_err(|e| refused(&self.log_dir, e))?;
+        let file = self.log_dir.join(format!("spp_{kind}-{number}.log"));
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .custom_flags(0o400_000) // O_NOFOLLOW
+            .open(&file)
+            .map_err(|e| refused(&file, e))?;
+        let errors = log.try_clone().map_err(|e| refused(&file, e))?;
+        let child = program(&path)
+            .args(args)
+            .stdout(log)
+            .stderr(errors)
+            .process_group(0)
+            .parent_death_signal(None)
+            .spawn()
+            .map_err(|e| refused(&path, e))?;
+        log::info!(
+            "launched spp-{kind} {number} as process {}, its log is {}",
+            child.id(),
+            file.display()
+        );
+        self.running.push(Launched {
+            id: id.to_string(),
+            name: format!("spp-{kind}"),
+            child,
+        });
+        Ok(())
+    }
+
+    /// Reaps those that have ended.
+    pub fn reap(&mut self) {
+        self.running.retain_mut(|l| match l.child.try_wait() {
+            Ok(Some(status)) => {
+                let level = if status.success() {
+                    log::Level::Info
+                } else {
+                    log::Level::Error
+                };
+                log::log!(level, "{} {} ended: {status}", l.name, l.id);
+                false
+            }
+            _ => true,
+        });
+    }
+}

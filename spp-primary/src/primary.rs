@@ -1,0 +1,279 @@
+//! What the primary does with its commands.
+
+use std::time::{Duration, Instant};
+
+use panel::Totals;
+use panel::area::{Area, Direction};
+use panel::{Board, PortCode, PortKind};
+use process::commands::Console;
+use process::devices::{Phy, PortInfo, phy_totals};
+use process::events::{Answer, Process, Then};
+use process::report::{self, Identity};
+use process::{Error, VERSION};
+use protocol::command::{PanelCommand, PrimaryCommand};
+use protocol::detail::{PoolDetail, RingDetail};
+use protocol::reply::{
+    ClientId, FlowReply, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues,
+    RingPortStatus, Simple,
+};
+use registry::folder::Folder;
+
+use crate::children::{ControllerChild, Launcher};
+use crate::house::House;
+use crate::reaper::Estate;
+
+/// Time between two looks for dead workers.
+const REAP: Duration = Duration::from_millis(50);
+/// Time between two updates of what foreign readers see.
+const COUNT: Duration = Duration::from_secs(1);
+
+/// A running primary.
+pub struct Primary {
+    /// Who we are.
+    pub identity: Identity,
+    /// The forwarder, if there are lcores for it.
+    pub console: Option<Console>,
+    /// What we own.
+    pub estate: Estate,
+    /// Our own lcore.
+    pub house: House,
+    /// The panel's folder.
+    pub folder: Folder,
+    /// Physical ports.
+    pub phys: Vec<Phy>,
+    /// What foreign readers see.
+    pub info: &'static PortInfo,
+    /// The controller, if we started it.
+    pub controller: Option<ControllerChild>,
+    /// What was launched.
+    pub launcher: Launcher,
+    /// Names holders of lcore ids.
+    pub holder: panel::board::HolderName,
+    /// mbufs that came back from dead workers.
+    pub recovered: u64,
+    /// Counts at the last `clear`: rings, then physical ports.
+    pub base: (Vec<Totals>, Vec<Totals>),
+    /// Print counters every second.
+    pub monitor: bool,
+    /// When foreign readers' counters were brought up to date.
+    pub counted: Instant,
+}
+
+fn no_forwarder() -> Error {
+    Error::Refused("this primary has no forwarder: start it with two or more lcores (--lcores 0,1), or use an nfv".into())
+}
+
+impl Primary {
+    fn ring_counts(&self) -> Vec<Totals> {
+        (0..self.estate.rings.len())
+            .map(|i| {
+                self.estate
+                    .area
+                    .panel_totals(PortCode::new(PortKind::Ring, i as u16, 0))
+            })
+            .collect()
+    }
+
+    fn phy_counts(&self) -> Vec<Totals> {
+        self.phys
+            .iter()
+            .map(|p| phy_totals(&self.estate.area, p.number, p.rx_queues.max(p.tx_queues)))
+            .collect()
+    }
+
+    fn since(now: Vec<Totals>, base: &[Totals]) -> impl Iterator<Item = Totals> {
+        now.into_iter().zip(base).map(|(t, b)| t.since(b))
+    }
+
+    fn status(&self) -> PrimaryStatus {
+        let forwarder = self.console.as_ref().map(|c| ForwarderStatus {
+            status: report::status(&c.board).to_string(),
+            ports: report::port_names(&c.board),
+            patches: report::patch_names(&c.board),
+        });
+        let phy_ports = self
+            .phys
+            .iter()
+            .zip(Self::since(self.phy_counts(), &self.base.1))
+            .map(|(phy, t)| {
+                let mac = phy.device.info().map(|i| i.mac).unwrap_or_default();
+                PhyPortStatus {
+                    id: phy.number,
+                    eth: mac.map(|b| format!("{b:02x}")).join(":"),
+                    rx: t.rx_packets,
+                    tx: t.tx_packets,
+                    tx_drop: t.drops.iter().sum(),
+                    nof_queues: Queues {
+                        rx: phy.rx_queues,
+                        tx: phy.tx_queues,
+                    },
+                    flow: Vec::new(),
+                }
+            })
+            .collect();
+        let ring_ports = Self::since(self.ring_counts(), &self.base.0)
+            .enumerate()
+            .map(|(i, t)| RingPortStatus {
+                id: i as u16,
+                rx: t.rx_packets,
+                rx_drop: 0,
+                tx: t.tx_packets,
+                tx_drop: t.drops.iter().sum(),
+            })
+            .collect();
+        let mut lcores = self.identity.lcores.clone();
+        lcores.sort_unstable();
+        PrimaryStatus {
+            main_lcore: self.identity.main_lcore,
+            lcores,
+            forwarder,
+            phy_ports,
+            ring_ports,
+        }
+    }
+
+    fn detail(&self) -> String {
+        let board: Option<&Board> = self.console.as_ref().map(|c| &c.board);
+        let mut detail = report::detail(&self.identity, board, &self.estate.area);
+        for (i, ring) in self.estate.rings.iter().enumerate() {
+            let ends = self.estate.area.ring_ends(i as u16);
+            let holder = |direction| {
+                ends.and_then(|e| Area::holder(e, direction))
+                    .map(|l| (self.holder)(l))
+                    .unwrap_or_default()
+            };
+            detail.rings.push(RingDetail {
+                name: format!("ring:{i}"),
+                capacity: ring.capacity(),
+                used: ring.used(),
+                producer: holder(Direction::Tx),
+                consumer: holder(Direction::Rx),
+            });
+        }
+        detail.pools.push(PoolDetail {
+            name: crate::boot::POOL.to_string(),
+            size: self.estate.pool.size(),
+            free: self.estate.pool.free(),
+            recovered: self.recovered,
+        });
+        protocol::json::compact(&detail)
+    }
+
+    fn change(&mut self, command: &PanelCommand) -> Result<(), Error> {
+        if *command == PanelCommand::Clear {
+            self.base = (self.ring_counts(), self.phy_counts());
+            if let Some(console) = &mut self.console {
+                console.board.clear();
+            }
+            return Ok(());
+        }
+        let console = self.console.as_mut().ok_or_else(no_forwarder)?;
+        console.change(command).map(|_| ())
+    }
+
+    fn print_counters(&self) {
+        print!("\x1b[2J\x1b[H");
+        for (phy, t) in self
+            .phys
+            .iter()
+            .zip(Self::since(self.phy_counts(), &self.base.1))
+        {
+            println!(
+                "Port {} - rx: {:10} tx: {:10} tx_drop: {:10}",
+                phy.number,
+                t.rx_packets,
+                t.tx_packets,
+                t.drops.iter().sum::<u64>()
+            );
+        }
+        for (i, t) in Self::since(self.ring_counts(), &self.base.0).enumerate() {
+            println!(
+                "Client {i:2} - rx: {:10} rx_drop: {:10} tx: {:10} tx_drop: {:10}",
+                t.rx_packets,
+                0,
+                t.tx_packets,
+                t.drops.iter().sum::<u64>()
+            );
+        }
+    }
+}
+
+impl Process for Primary {
+    fn command(&mut self, text: &str) -> Answer {
+        let command = match PrimaryCommand::parse(text) {
+            Ok(command) => command,
+            Err(e) => return Answer::of(Simple::refused(&e).to_json()),
+        };
+        let done = |result: Result<(), Error>| {
+            if let Err(e) = &result {
+                log::warn!("{text}: {e}");
+            }
+            Simple::primary(&command, result).to_json()
+        };
+        match &command {
+            PrimaryCommand::Launch { id, name, args } => {
+                Answer::of(done(self.launcher.launch(id, name, args)))
+            }
+            PrimaryCommand::Flow(_) => Answer::of(
+                FlowReply {
+                    result: "error".into(),
+                    message: "flow rules are not there yet: they come with spp-vf".into(),
+                    rule_id: None,
+                }
+                .to_json(),
+            ),
+            PrimaryCommand::Panel(panel) => match panel {
+                PanelCommand::GetClientId => Answer::of(
+                    ClientId::new(ProcessKind::Primary, 0, VERSION, &self.identity.incarnation)
+                        .to_json(),
+                ),
+                PanelCommand::Framing => Answer {
+                    text: done(Ok(())),
+                    then: Then::Newline,
+                },
+                PanelCommand::Status => {
+                    Answer::of(self.status().to_json_within(protocol::wire::PADDED_REPLY))
+                }
+                PanelCommand::Detail => Answer::of(self.detail()),
+                PanelCommand::Exit => Answer {
+                    text: done(Ok(())),
+                    then: Then::End,
+                },
+                change => Answer::of(done(self.change(change))),
+            },
+        }
+    }
+
+    fn tick(&mut self) {
+        match self.estate.reap(&self.folder, &self.house) {
+            Ok(n) => self.recovered += n,
+            Err(e) => log::error!("cleaning up after dead processes: {e}"),
+        }
+        if let Some(controller) = &mut self.controller {
+            controller.watch();
+        }
+        if self.counted.elapsed() >= COUNT {
+            self.counted = Instant::now();
+            self.info
+                .count(&self.estate.area, self.estate.rings.len() as u32);
+            let estate = self.estate.clone();
+            if let Err(e) = self.house.run(move |us| estate.tidy(us)) {
+                log::error!("{e}");
+            }
+            if self.monitor {
+                self.print_counters();
+            }
+        }
+    }
+
+    fn child_ended(&mut self) {
+        self.launcher.reap();
+        if let Some(controller) = &mut self.controller {
+            controller.watch();
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        REAP
+    }
+}

@@ -1,0 +1,10 @@
+//! How things look: text from documents, without asking anybody.
+
+pub mod boxes;
+pub mod columns;
+pub mod counters;
+pub mod dot;
+pub mod rates;
+pub mod status;
+pub mod units;
+pub mod wires;

@@ -1,0 +1,241 @@
+//! The shell: lines from a terminal, with history and completion.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::config::Configurer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::Validator;
+use rustyline::{CompletionType, Editor, Helper};
+
+use crate::commands;
+use crate::complete::Completion;
+use crate::context::Context;
+use crate::failure::Failure;
+
+const PROMPT: &str = "spp > ";
+const WELCOME: &str = "Welcome to the SPP CLI. Type `help` or `?` to list commands.\n";
+/// Lines beginning with these are remembered, but are no occasion to write the history.
+const UNWRITTEN: [&str; 4] = ["bye", "exit", "history", "redo"];
+
+/// Reads and runs lines until the user leaves. Commands that fail do not end it.
+pub fn run(context: &mut Context) -> Result<(), Failure> {
+    // Outside the line editor Ctrl-C ends the command that runs, not the shell.
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&context.interrupt))?;
+    let mut editor: Editor<LineHelper, FileHistory> = Editor::new().map_err(no_terminal)?;
+    editor.set_completion_type(CompletionType::List);
+    editor.set_helper(Some(LineHelper {
+        completion: Completion::new(&context.client),
+        files: FilenameCompleter::new(),
+    }));
+    let history = History::open(context, &mut editor, std::env::var_os("HOME"));
+    writeln!(context.out, "{WELCOME}")?;
+    if let Err(failure) = context.client.processes() {
+        context.print_failure("", &failure);
+    }
+    context.out.flush()?;
+    while !context.leave {
+        match editor.readline(PROMPT) {
+            Ok(line) => {
+                context.interrupt.store(false, Ordering::Relaxed);
+                if !line.trim().is_empty() {
+                    editor
+                        .add_history_entry(line.as_str())
+                        .map_err(no_terminal)?;
+                }
+                run_line(context, &line)?;
+                history.write(context, &mut editor, &line);
+            }
+            Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) => {
+                commands::execute(context, "exit")?;
+            }
+            Err(error) => return Err(no_terminal(error)),
+        }
+    }
+    Ok(())
+}
+
+fn run_line(context: &mut Context, line: &str) -> Result<(), Failure> {
+    match commands::execute(context, line) {
+        Ok(()) => {}
+        // Without an output there is no use in going on.
+        Err(failure @ Failure::Output(_)) => return Err(failure),
+        Err(failure) => {
+            let text = context.style.alarm(&failure.to_string());
+            writeln!(context.err, "{text}")?;
+        }
+    }
+    context.out.flush()?;
+    Ok(())
+}
+
+fn no_terminal(error: ReadlineError) -> Failure {
+    Failure::refused(format!("cannot read from the terminal: {error}"))
+}
+
+/// The file of earlier lines.
+struct History {
+    path: Option<PathBuf>,
+    warned: RefCell<bool>,
+}
+
+impl History {
+    /// `.spp_history` in the folder `home`, made if it is not there.
+    fn open(
+        context: &mut Context,
+        editor: &mut Editor<LineHelper, FileHistory>,
+        home: Option<OsString>,
+    ) -> Self {
+        let home = home.filter(|home| !home.is_empty());
+        let path = home.map(|home| PathBuf::from(home).join(".spp_history"));
+        let history = Self {
+            path,
+            warned: RefCell::new(false),
+        };
+        if let Some(path) = &history.path {
+            // Others are not to read what was typed.
+            let made = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(path);
+            let result = made
+                .map_err(ReadlineError::from)
+                .and_then(|_| editor.load_history(path));
+            history.warn(context, result);
+        }
+        history
+    }
+
+    fn write(
+        &self,
+        context: &mut Context,
+        editor: &mut Editor<LineHelper, FileHistory>,
+        line: &str,
+    ) {
+        let first = commands::split(line).into_iter().next().unwrap_or_default();
+        if let Some(path) = &self.path
+            && !UNWRITTEN.contains(&first.as_str())
+        {
+            let result = editor.append_history(path);
+            self.warn(context, result);
+        }
+    }
+
+    /// Says once that the history cannot be kept; the shell works without.
+    fn warn(&self, context: &mut Context, result: rustyline::Result<()>) {
+        if let (Err(error), Some(path)) = (result, &self.path)
+            && !self.warned.replace(true)
+        {
+            let path = path.display();
+            let text = format!("the history is not kept: {path}: {error}");
+            context.print_failure("", &Failure::refused(text));
+        }
+    }
+}
+
+/// Ties completion to the line editor.
+struct LineHelper {
+    completion: Completion,
+    files: FilenameCompleter,
+}
+
+impl Completer for LineHelper {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _context: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let found = self.completion.complete(&line[..position]);
+        let pair = |word: String| Pair {
+            display: word.trim_end().to_owned(),
+            replacement: word,
+        };
+        let mut pairs: Vec<Pair> = found.words.into_iter().map(pair).collect();
+        if found.files {
+            let (start, files) = self.files.complete_path(line, position)?;
+            if start == found.start {
+                pairs.extend(files);
+            }
+        }
+        Ok((found.start, pairs))
+    }
+}
+
+impl Hinter for LineHelper {
+    type Hint = String;
+}
+
+impl Highlighter for LineHelper {}
+impl Validator for LineHelper {}
+impl Helper for LineHelper {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::fake::with_context;
+
+    fn editor() -> Editor<LineHelper, FileHistory> {
+        Editor::new().unwrap()
+    }
+
+    fn home(name: &str) -> PathBuf {
+        let home = std::env::temp_dir().join(format!("spp-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&home).unwrap();
+        home
+    }
+
+    #[test]
+    fn the_history_is_kept_and_leaving_is_no_occasion_to_write_it() {
+        let home = home("history");
+        let file = home.join(".spp_history");
+        let ran = with_context(|context| {
+            let mut editor = editor();
+            let history = History::open(context, &mut editor, Some(home.clone().into()));
+            assert!(file.exists());
+            for (line, written) in [("status", true), ("bye sec", false), ("# note", true)] {
+                editor.add_history_entry(line).unwrap();
+                history.write(context, &mut editor, line);
+                let text = std::fs::read_to_string(&file).unwrap();
+                assert_eq!(text.contains(line), written, "{line}: {text}");
+            }
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(text.ends_with("status\nbye sec\n# note\n"), "{text}");
+            let mut again = Editor::new().unwrap();
+            History::open(context, &mut again, Some(home.clone().into()));
+            assert_eq!(again.history().iter().count(), 3);
+        });
+        std::fs::remove_dir_all(&home).unwrap();
+        assert_eq!(ran.err, "");
+    }
+
+    #[test]
+    fn a_history_that_cannot_be_kept_is_said_once() {
+        let ran = with_context(|context| {
+            let mut editor = editor();
+            let history = History::open(context, &mut editor, Some("/nonexistent".into()));
+            editor.add_history_entry("status").unwrap();
+            history.write(context, &mut editor, "status");
+            History::open(context, &mut editor, None).write(context, &mut editor, "status");
+        });
+        assert_eq!(
+            ran.err.matches("the history is not kept").count(),
+            1,
+            "{}",
+            ran.err
+        );
+    }
+}
