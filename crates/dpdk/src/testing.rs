@@ -25,13 +25,23 @@ pub fn with_eal(name: &str, body: impl FnOnce(Eal, Lcore)) {
         }
         return;
     }
-    let run = std::env::current_exe().and_then(|exe| {
-        Command::new(exe)
-            .args(["--exact", name, "--nocapture", "--test-threads=1"])
-            .env(INSIDE, name)
-            .stdin(Stdio::null())
-            .output()
-    });
+    // EAL puts its runtime folder here, whoever we are; it goes with the test.
+    let place = std::env::temp_dir().join(format!(
+        "spptest-{}-{}",
+        std::process::id(),
+        name.replace(':', "-")
+    ));
+    let run = std::fs::create_dir_all(&place)
+        .and_then(|()| std::env::current_exe())
+        .and_then(|exe| {
+            Command::new(exe)
+                .args(["--exact", name, "--nocapture", "--test-threads=1"])
+                .env(INSIDE, name)
+                .env("RUNTIME_DIRECTORY", &place)
+                .stdin(Stdio::null())
+                .output()
+        });
+    let _ = std::fs::remove_dir_all(&place);
     match run {
         Ok(out) => {
             let text = String::from_utf8_lossy(&out.stdout);
