@@ -74,13 +74,27 @@ impl Burst {
     /// Takes the next `n` pointers of the room as packets and tags them with their new owner.
     #[inline(always)]
     pub(crate) fn received(&mut self, n: usize, owner: Owner) {
-        let (mut bytes, mut segs) = (0, 0);
         for m in &self.mbufs[self.len..self.len + n] {
-            let m = Mbuf(*m);
-            bytes += u64::from(m.pkt_len());
-            segs += u32::from(m.nb_segs());
-            m.own(owner.tag());
+            Mbuf(*m).own(owner.tag());
         }
+        self.received_own(n);
+    }
+
+    /// The same for mbufs that carry our tag already, because they come from this lcore's cache.
+    #[inline(always)]
+    pub(crate) fn received_own(&mut self, n: usize) {
+        let new = &self.mbufs[self.len..self.len + n];
+        let (mut bytes, mut chained) = (0, 0);
+        for m in new {
+            let (packet, first) = Mbuf(*m).lengths();
+            bytes += u64::from(packet);
+            chained |= packet ^ first;
+        }
+        let segs = if chained == 0 {
+            n as u32
+        } else {
+            segments_of(new)
+        };
         self.len += n;
         self.bytes += bytes;
         self.segs += segs;
@@ -206,6 +220,11 @@ impl Burst {
         }
         true
     }
+}
+
+#[cold]
+fn segments_of(mbufs: &[*mut ffi::rte_mbuf]) -> u32 {
+    mbufs.iter().map(|m| u32::from(Mbuf(*m).nb_segs())).sum()
 }
 
 impl Drop for Burst {

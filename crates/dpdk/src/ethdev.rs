@@ -205,7 +205,11 @@ impl EthQueue {
         // SAFETY: room for that many pointers; this worker alone uses the queue.
         let n = unsafe { ffi::spp_eth_rx(self.port, self.queue, room.as_mut_ptr(), most as u16) }
             as usize;
-        burst.received(n, owner);
+        if self.keeps_mbufs {
+            burst.received(n, owner);
+        } else {
+            burst.received_own(n);
+        }
         n
     }
 

@@ -28,6 +28,15 @@ impl Mbuf {
         unsafe { *self.field(ffi::SPP_MBUF_PKT_LEN) }
     }
 
+    /// Length of the packet and of its first segment: they differ in a chain.
+    #[inline(always)]
+    pub(crate) fn lengths(self) -> (u32, u32) {
+        // Two loads: one of eight bytes would wait for the two stores that the driver has just made.
+        // SAFETY: a valid mbuf; the offset is that of a u16.
+        let first: u16 = unsafe { *self.field(ffi::SPP_MBUF_DATA_LEN) };
+        (self.pkt_len(), u32::from(first))
+    }
+
     #[inline(always)]
     pub(crate) fn nb_segs(self) -> u16 {
         // SAFETY: as above, a u16.

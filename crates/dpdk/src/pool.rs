@@ -225,7 +225,7 @@ impl PoolCache {
         if ret != 0 {
             return 0;
         }
-        burst.received(n, self.owner);
+        burst.received_own(n);
         n
     }
 

@@ -272,7 +272,7 @@ impl Link {
         let n = unsafe {
             ffi::rte_vhost_dequeue_burst(vid, FROM_GUEST, cache.pool().raw, room.as_mut_ptr(), most)
         } as usize;
-        burst.received(n, cache.owner());
+        burst.received_own(n);
         n
     }
 
