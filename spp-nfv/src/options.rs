@@ -48,6 +48,9 @@ struct Args {
     /// vhost ports connect to sockets that their peers make
     #[arg(long, env = "SPP_VHOST_CLIENT")]
     vhost_client: bool,
+    /// Where the files of pcap ports lie: spp-rxN.pcap is read, spp-txN.pcap written
+    #[arg(long, value_name = "DIR", env = "SPP_PCAP_DIR", default_value = "/tmp")]
+    pcap_dir: PathBuf,
     /// adaptive: workers rest when there is nothing to do; busy: they never rest
     #[arg(long, value_name = "MODE", env = "SPP_POLL", default_value = "adaptive", value_parser = ["adaptive", "busy"])]
     poll: String,
@@ -125,6 +128,7 @@ fn ours(args: &[String]) -> Result<Start, Error> {
         placement,
         wait,
         vhost_mode: mode(args.vhost_client),
+        pcap_dir: args.pcap_dir,
         poll: if args.poll == "busy" {
             Poll::Busy
         } else {
@@ -161,6 +165,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
         placement: Placement::On(workers),
         wait: Duration::from_secs(10),
         vhost_mode: mode(own.vhost_client),
+        pcap_dir: "/tmp".into(),
         poll: Poll::Adaptive,
         forwarding: false,
         huge_dir: eal.huge_dir,

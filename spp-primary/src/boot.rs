@@ -158,6 +158,7 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
             rings: options.rings,
             vhost_dir: options.vhost_dir.clone(),
             vhost_mode: options.vhost_mode,
+            pcap_dir: options.pcap_dir.clone(),
             info,
         };
         let mut console = Console {

@@ -60,6 +60,9 @@ struct Args {
     /// vhost ports connect to sockets that their peers make
     #[arg(long, env = "SPP_VHOST_CLIENT")]
     vhost_client: bool,
+    /// Where the files of the forwarder's pcap ports lie: spp-rxN.pcap is read, spp-txN.pcap written
+    #[arg(long, value_name = "DIR", env = "SPP_PCAP_DIR", default_value = "/tmp")]
+    pcap_dir: PathBuf,
     /// Address of the controller, which is started if none answers there
     #[arg(
         long,
@@ -164,6 +167,8 @@ pub struct Options {
     pub vhost_dir: PathBuf,
     /// Who makes them.
     pub vhost_mode: VhostMode,
+    /// Where capture files lie.
+    pub pcap_dir: PathBuf,
     /// The controller, if there is one.
     pub controller: Option<Controller>,
     /// Whether workers rest.
@@ -231,6 +236,7 @@ fn ours(args: &[String]) -> Result<Options, Error> {
         } else {
             VhostMode::Server
         },
+        pcap_dir: args.pcap_dir,
         controller,
         poll: if args.poll == "busy" {
             Poll::Busy
@@ -333,6 +339,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Options, Error> {
         } else {
             VhostMode::Server
         },
+        pcap_dir: "/tmp".into(),
         // Secondaries register beside the primary's port by the original's convention.
         controller: Some(Controller {
             address,

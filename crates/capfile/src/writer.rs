@@ -56,7 +56,14 @@ impl Writer {
             lost: 0,
             source,
         };
-        let file = File::create(path).map_err(failed)?;
+        Self::create_in(File::create(path).map_err(failed)?, path)
+    }
+
+    /// The same in an open, empty file; `path` is its name in errors.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn create_in(file: File, path: &Path) -> Result<Self, WriteError> {
         Buffered::new(file, path.to_owned()).map(Self)
     }
 

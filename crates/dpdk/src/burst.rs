@@ -153,6 +153,21 @@ impl Burst {
         (self.bytes, self.segs) = (0, 0);
     }
 
+    /// Frees the first `n` packets and forgets them; returns their bytes.
+    pub fn clear_front(&mut self, n: usize, cache: &mut PoolCache) -> u64 {
+        let mut left = n.min(self.len);
+        let mut bytes = 0;
+        while left > 0 {
+            let step = self.step().min(left);
+            // SAFETY: the first `step` pointers are mbufs that we own; they are forgotten below.
+            unsafe { ffi::rte_pktmbuf_free_bulk(self.mbufs.as_mut_ptr(), step as u32) };
+            bytes += self.passed_on(step);
+            left -= step;
+            cache.balance();
+        }
+        bytes
+    }
+
     /// The first segment of packet `i`.
     pub fn packet(&self, i: usize) -> Option<&[u8]> {
         // SAFETY of the borrow: `first` lends from the mbuf, which the burst keeps.

@@ -10,6 +10,7 @@ use dpdk::{BURST, Burst, Lcore, PoolCache, Ring};
 use crate::area::{Area, Direction, DropReason, Ends};
 use crate::bell::Ringer;
 use crate::code::PortCode;
+use crate::pcap::Pcap;
 
 /// Length of a packet that a nullpmd port gives, in bytes without the frame check sequence.
 const NULL_LEN: usize = 64;
@@ -45,6 +46,7 @@ enum Kind {
         link: Arc<Link>,
     },
     Null,
+    Pcap(Box<Pcap>),
     Device {
         device: EthDev,
         queue: EthQueue,
@@ -98,6 +100,15 @@ impl Port {
         }
     }
 
+    /// A pair of capture files.
+    pub fn pcap(code: PortCode, files: Pcap) -> Self {
+        Port {
+            code,
+            kind: Kind::Pcap(Box::new(files)),
+            ends: None,
+        }
+    }
+
     /// Queue `queue` of an Ethernet device with its claims.
     pub fn device(
         code: PortCode,
@@ -134,7 +145,8 @@ impl Port {
         match &self.kind {
             Kind::Vhost { link, .. } => state(link.is_up()),
             Kind::Device { device, .. } => device.link().map_or(LinkState::None, state),
-            Kind::Ring { .. } | Kind::Null => LinkState::None,
+            Kind::Pcap(files) if files.ended() => LinkState::Down,
+            Kind::Ring { .. } | Kind::Null | Kind::Pcap(_) => LinkState::None,
         }
     }
 
@@ -144,6 +156,7 @@ impl Port {
             Kind::Ring { ring, .. } => format!("{} of {} used", ring.used(), ring.capacity()),
             Kind::Vhost { socket, .. } => socket.path().to_string(),
             Kind::Null => String::new(),
+            Kind::Pcap(files) => files.info(),
             Kind::Device { device, .. } => device
                 .info()
                 .map(|i| format!("{} ({})", i.name, i.driver))
@@ -158,7 +171,9 @@ impl Port {
             // A foreign process does not know of bells.
             Kind::Ring { .. } => Wakes::Not,
             Kind::Vhost { link, .. } => Wakes::ByKick(link.clone()),
-            Kind::Null | Kind::Device { .. } => Wakes::NeverRests,
+            // At its end it never has a packet again.
+            Kind::Pcap(files) if files.ended() => Wakes::ByBell,
+            Kind::Null | Kind::Pcap(_) | Kind::Device { .. } => Wakes::NeverRests,
         }
     }
 
@@ -184,6 +199,7 @@ impl Port {
             Kind::Device { queue, .. } if cx.stocked => {
                 queue.receive(&cx.lcore, cx.cache.owner(), burst, most)
             }
+            Kind::Pcap(files) if cx.stocked => files.receive(cx, burst, most),
             Kind::Null if cx.stocked => {
                 let n = cx.cache.alloc(burst, BURST);
                 for i in 0..n {
@@ -216,6 +232,7 @@ impl Port {
             Kind::Device { queue, .. } => {
                 in_steps(cx, burst, |cx, burst| queue.send(&cx.lcore, burst))
             }
+            Kind::Pcap(files) => files.send(cx, burst),
             Kind::Null => {
                 let sent = (burst.len(), burst.bytes());
                 burst.clear(&mut cx.cache);
@@ -228,6 +245,7 @@ impl Port {
     pub(crate) fn refusal(&self) -> DropReason {
         match &self.kind {
             Kind::Vhost { link, .. } if !link.is_up() => DropReason::LinkDown,
+            Kind::Pcap(_) => DropReason::IoError,
             _ => DropReason::Full,
         }
     }

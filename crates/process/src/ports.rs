@@ -6,6 +6,7 @@ use dpdk::Ring;
 use dpdk::ethdev::EthDev;
 use dpdk::vhost::{Mode, Vhost};
 use panel::bell::Ringer;
+use panel::pcap::Pcap;
 use panel::{Area, Port, PortCode, PortKind};
 use protocol::command::VhostMode;
 use protocol::port::PortName;
@@ -25,6 +26,8 @@ pub struct Opener {
     pub rings: u32,
     /// Where vhost sockets lie.
     pub vhost_dir: PathBuf,
+    /// Where capture files lie.
+    pub pcap_dir: PathBuf,
     /// Who makes a vhost socket unless the command says.
     pub vhost_mode: VhostMode,
     /// Physical ports.
@@ -77,9 +80,12 @@ impl Opener {
                 "{name} cannot be added: physical ports are there from the start of the primary (spp-primary --vdev … or a NIC)"
             ))),
             PortName::Tap(n) | PortName::Memif(n) => self.virtual_device(code, name, n),
-            PortName::Pcap(_) => Err(Error::Refused(format!(
-                "{name}: capture ports are not there yet"
-            ))),
+            PortName::Pcap(n) => {
+                let file = |side: &str| self.pcap_dir.join(format!("spp-{side}{n}.pcap"));
+                let files = Pcap::open(&file("rx"), &file("tx"))
+                    .map_err(|e| Error::Refused(e.to_string()))?;
+                Ok(Port::pcap(code, files))
+            }
         }
     }
 

@@ -59,6 +59,8 @@ pub struct Options {
     pub wait: Duration,
     /// Who makes vhost sockets.
     pub vhost_mode: VhostMode,
+    /// Where capture files lie.
+    pub pcap_dir: PathBuf,
     /// Whether workers rest.
     pub poll: Poll,
     /// Forward at once, and attach the rings that a patch names.
@@ -199,6 +201,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         rings: info.rings,
         vhost_dir: info.vhost_dir.clone(),
         vhost_mode: options.vhost_mode,
+        pcap_dir: options.pcap_dir.clone(),
         info: port_info,
     };
     let mut console = Console {
