@@ -169,6 +169,9 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
         console.add_present();
         console
     });
+    if console.is_some() {
+        process::vhost_watch::start()?;
+    }
 
     let controller = options
         .controller

@@ -9,10 +9,12 @@ pub mod eal_options;
 pub mod events;
 pub mod link;
 pub mod logging;
+pub mod pid;
 pub mod ports;
 pub mod report;
 pub mod secondary;
 pub mod threads;
+pub mod vhost_watch;
 
 use thiserror::Error;
 

@@ -18,13 +18,14 @@ use registry::announce::{PanelInfo, wait_ready};
 use registry::folder::{Folder, runtime_dir};
 use registry::lease::{Holder, IdLease, LcoreLease, LcoreRange, holders};
 use sys::affinity::CpuSet;
+use sys::lock::FileLock;
 
 use crate::commands::Console;
 use crate::devices::{self, PortInfo};
 use crate::eal_options::NamedLcore;
 use crate::ports::Opener;
 use crate::report::Identity;
-use crate::{Error, threads};
+use crate::{Error, pid, threads};
 
 /// How long an id that is being freed is waited for.
 const ID_WAIT: Duration = Duration::from_secs(1);
@@ -89,6 +90,7 @@ pub struct Secondary {
 pub struct Leases {
     _id: IdLease,
     _lcores: Vec<LcoreLease>,
+    _pid: FileLock,
 }
 
 /// Starts a secondary. Signals must be blocked already.
@@ -102,6 +104,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
             info.dpdk_version
         )));
     }
+    let pid = pid::settle(&folder)?;
     let incarnation = Incarnation::new()?;
     let holder = Holder {
         kind: options.kind.into(),
@@ -210,6 +213,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         attach_rings: options.forwarding,
     };
     console.add_present();
+    crate::vhost_watch::start()?;
     let identity = Identity {
         kind: options.kind,
         id: options.id,
@@ -226,6 +230,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         leases: Leases {
             _id: id,
             _lcores: lcores,
+            _pid: pid,
         },
     })
 }

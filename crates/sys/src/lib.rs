@@ -4,11 +4,13 @@
 //! Everything here is a thin, safe face of a kernel interface; nothing here knows what SPP is.
 
 pub mod affinity;
+pub mod blocked;
 pub mod epoll;
 mod error;
 pub mod eventfd;
 pub mod fifo;
 pub mod hugepages;
+pub mod init;
 pub mod lock;
 pub mod poll;
 pub mod proc;

@@ -209,6 +209,18 @@ fn content(file: &File, path: &Path) -> Result<String> {
     })
 }
 
+/// Whether another process has locked the file by `flock(2)`, as DPDK locks its memory maps. A file that
+/// cannot be opened is not.
+#[must_use]
+pub fn is_flocked(path: &Path) -> bool {
+    use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let Ok(file) = open(path, flags, Mode::empty()) else {
+        return false;
+    };
+    flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
