@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Sender, bounded};
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use protocol::command::MAX_COMMAND;
 use protocol::reply::Simple;
 use protocol::wire::{BYE, CommandFramer, Framed, Framing};
@@ -123,7 +123,7 @@ fn serve(
         }
         while let Some(framed) = framer.poll(Instant::now()) {
             let answer = match framed {
-                Framed::Command(text) => ask(&text, events),
+                Framed::Command(text) => ask(&text, events, ending),
                 Framed::TooLong => {
                     let words = format!("the command is longer than {MAX_COMMAND} bytes");
                     Answer::of(Simple::new("", Err(words)).to_json())
@@ -161,8 +161,9 @@ fn goodbye(stream: &mut TcpStream, framing: Framing) {
     }
 }
 
-/// Hands a command to the control thread and waits for its answer.
-fn ask(text: &str, events: &Sender<Event>) -> Answer {
+/// Hands a command to the control thread and waits for its answer. Once the process ends nobody gives one,
+/// and its end waits for us.
+fn ask(text: &str, events: &Sender<Event>, ending: &AtomicBool) -> Answer {
     let (reply, answer) = bounded(1);
     let event = Event::Command {
         text: text.to_string(),
@@ -171,11 +172,34 @@ fn ask(text: &str, events: &Sender<Event>) -> Answer {
     let refused = |words: &str| {
         Answer::of(Simple::new(text.split(' ').next().unwrap_or_default(), Err(words)).to_json())
     };
+    let limit = Instant::now() + ANSWER_LIMIT;
     if events.send_timeout(event, ANSWER_LIMIT).is_err() {
         return refused("the process is ending or busy");
     }
-    match answer.recv_timeout(ANSWER_LIMIT) {
-        Ok(answer) => answer,
-        Err(_) => refused("the process is ending or did not answer in time"),
+    loop {
+        match answer.recv_timeout(GLANCE) {
+            Ok(answer) => return answer,
+            Err(RecvTimeoutError::Disconnected) => return refused("the process is ending"),
+            Err(RecvTimeoutError::Timeout) if ending.load(Ordering::SeqCst) => {
+                return refused("the process is ending");
+            }
+            Err(RecvTimeoutError::Timeout) if Instant::now() >= limit => {
+                return refused("the process did not answer in time");
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_comes_too_late_is_refused_instead_of_holding_up_the_end() {
+        // A queue that nobody reads any more.
+        let (to, _events) = bounded(8);
+        let answer = ask("status", &to, &AtomicBool::new(true));
+        assert!(answer.text.contains("is ending"), "{answer:?}");
     }
 }
