@@ -160,6 +160,7 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
             vhost_mode: options.vhost_mode,
             pcap_dir: options.pcap_dir.clone(),
             info,
+            secondary: false,
         };
         let mut console = Console {
             board,

@@ -75,6 +75,9 @@ impl Console {
     }
 
     fn patch(&mut self, src: PortName, dst: PortName, cpu: Option<u32>) -> Result<(), Error> {
+        for port in [src, dst] {
+            self.opener.may_poll(port)?;
+        }
         let mut added = Vec::new();
         if self.attach_rings {
             for port in [src, dst] {

@@ -138,3 +138,85 @@ pub fn virtual_port(info: &EthInfo) -> Option<(PortKind, u16)> {
         Some((*kind, number))
     })
 }
+
+/// Drivers of virtual devices that a process can poll although the primary probed them. Of the others
+/// net_af_packet crashes, and net_af_xdp and net_vhost silently move nothing (seen with DPDK 22.11).
+const SHARED_DRIVERS: [&str; 6] = [
+    "net_null",
+    "net_tap",
+    "net_memif",
+    "net_pcap",
+    "net_virtio_user",
+    "net_ring",
+];
+
+/// Why a secondary must not poll this device, and what to do instead; `None` if it may.
+pub fn refusal_in_secondary(info: &EthInfo) -> Option<String> {
+    if SHARED_DRIVERS.contains(&info.driver.as_str()) || is_pci(&info.name) {
+        return None;
+    }
+    let instead = match info.driver.as_str() {
+        "net_vhost" => "add a vhost:N port here",
+        _ => "use net_tap, which works here",
+    };
+    Some(format!(
+        "{} (driver {}) can be polled by the primary only: patch it there to a ring and take that here \
+         (spp-primary --lcores with two CPUs or more, then 'pri add ring:N' and 'pri patch'), or {instead}",
+        info.name, info.driver
+    ))
+}
+
+/// Whether a device has the name of one on the PCI bus: `0000:00:04.0`, with more behind it where a card
+/// has several ports.
+fn is_pci(name: &str) -> bool {
+    let address = name.split('_').next().unwrap_or(name);
+    let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match address.split([':', '.']).collect::<Vec<_>>()[..] {
+        [domain, bus, device, function] => [domain, bus, device, function].into_iter().all(hex),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(name: &str, driver: &str) -> EthInfo {
+        EthInfo {
+            port: 0,
+            name: name.into(),
+            driver: driver.into(),
+            rx_queues: 1,
+            tx_queues: 1,
+            max_rx_queues: 1,
+            max_tx_queues: 1,
+            mac: [0; 6],
+        }
+    }
+
+    #[test]
+    fn a_secondary_polls_cards_and_the_drivers_that_work_there() {
+        for (name, driver) in [
+            ("net_null0", "net_null"),
+            ("0000:00:04.0", "net_virtio"),
+            ("10000:3b:00.1", "net_e1000_igb"),
+            ("0000:03:00.0_representor_1", "mlx5_pci"),
+        ] {
+            assert_eq!(refusal_in_secondary(&device(name, driver)), None, "{name}");
+        }
+        for (name, driver) in [
+            ("net_af_packet0", "net_af_packet"),
+            ("net_bonding0", "net_bonding"),
+            ("net_tun0", "net_tun"),
+            ("eth_vhost0", "net_vhost"),
+            ("0000:00:04", "strange"),
+            ("", ""),
+        ] {
+            let reason = refusal_in_secondary(&device(name, driver)).unwrap_or_default();
+            assert!(
+                reason.contains(driver) && reason.contains("primary"),
+                "{name}"
+            );
+        }
+    }
+}

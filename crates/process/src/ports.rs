@@ -12,7 +12,7 @@ use protocol::command::VhostMode;
 use protocol::port::PortName;
 
 use crate::Error;
-use crate::devices::{PortInfo, virtual_port};
+use crate::devices::{PortInfo, refusal_in_secondary, virtual_port};
 
 /// What is needed to open a port.
 pub struct Opener {
@@ -32,6 +32,8 @@ pub struct Opener {
     pub vhost_mode: VhostMode,
     /// Physical ports.
     pub info: &'static PortInfo,
+    /// Whether this process is a secondary, which cannot poll every device.
+    pub secondary: bool,
 }
 
 /// The code of a port name; a queue is for physical ports only.
@@ -123,6 +125,35 @@ impl Opener {
             ));
         }
         ports
+    }
+
+    /// Checks that a worker of this process may poll the port; all but some devices can be.
+    pub fn may_poll(&self, name: PortName) -> Result<(), Error> {
+        if !self.secondary {
+            return Ok(());
+        }
+        let device = match name {
+            PortName::Phy { port, .. } => {
+                let phys = self.info.phys();
+                phys.into_iter()
+                    .find(|p| p.number == port)
+                    .map(|p| p.device)
+            }
+            PortName::Tap(number) | PortName::Memif(number) => {
+                let kind = code(name)?.kind();
+                let found = virtual_devices()
+                    .into_iter()
+                    .find(|(k, n, ..)| *k == kind && *n == number);
+                found.map(|(_, _, device, _)| device)
+            }
+            _ => None,
+        };
+        // That there is no such device is the board's to say.
+        let reason = match device {
+            Some(device) => refusal_in_secondary(&device.info()?),
+            None => None,
+        };
+        reason.map_or(Ok(()), |why| Err(Error::Refused(format!("{name}: {why}"))))
     }
 
     fn ring(&self, code: PortCode, n: u16) -> Result<Port, Error> {

@@ -206,6 +206,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         vhost_mode: options.vhost_mode,
         pcap_dir: options.pcap_dir.clone(),
         info: port_info,
+        secondary: true,
     };
     let mut console = Console {
         board,
