@@ -279,3 +279,13 @@ fn a_peer_that_says_nothing_holds_nobody_up() {
 fn a_peer_that_stops_after_a_question_holds_nobody_up() {
     silent_after(&message(GET_FEATURES, FLAGS, 0, &[]));
 }
+
+#[test]
+fn a_peer_that_stops_within_a_header_holds_nobody_up() {
+    silent_after(&message(GET_FEATURES, FLAGS, 0, &[])[..6]);
+}
+
+#[test]
+fn a_peer_that_stops_within_a_payload_holds_nobody_up() {
+    silent_after(&message(SET_VRING_ADDR, FLAGS, 40, &[0; 20]));
+}
