@@ -78,7 +78,7 @@ pub fn runtime_dir(prefix: &str) -> PathBuf {
 }
 
 /// Removes what dead processes of a file prefix left in the mount and the runtime folder.
-pub(crate) fn sweep(prefix: &str) {
+pub fn sweep(prefix: &str) {
     for file in files_of(prefix) {
         remove(&file, std::fs::remove_file(&file));
     }

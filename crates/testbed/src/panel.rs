@@ -1,6 +1,7 @@
 //! A whole panel: primary, controller and workers, on names and ports that no other test has.
 
 mod ask;
+mod look;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -55,7 +56,7 @@ impl Panel {
         [0, 1].map(|n| ([127, 0, 0, 1], self.ports[n]).into())
     }
 
-    /// A folder of this panel's own; the vhost sockets are in it.
+    /// A folder of this panel's own.
     pub fn dir(&self) -> &Path {
         match &self.dir {
             Some(dir) => dir.path(),
@@ -63,9 +64,17 @@ impl Panel {
         }
     }
 
+    /// The folder of its vhost sockets: its own one, or one in that.
+    pub fn vhost_dir(&self) -> PathBuf {
+        match &self.plan.vhost_folder {
+            Some(name) => self.dir().join(name),
+            None => self.dir().to_owned(),
+        }
+    }
+
     /// The socket of `vhost:N`.
     pub fn socket(&self, number: u32) -> PathBuf {
-        self.dir().join(format!("sock{number}"))
+        self.vhost_dir().join(format!("sock{number}"))
     }
 
     /// The primary.
@@ -109,6 +118,13 @@ impl Panel {
     /// until the controller has it.
     #[track_caller]
     pub fn start_primary(&mut self) {
+        let mut command = self.primary_command();
+        self.primary = Some(Proc::spawn("spp-primary", &mut command));
+        self.wait_listed(0);
+    }
+
+    /// The command that starts the primary: for tests in which it is to fail.
+    pub fn primary_command(&self) -> Command {
         let mut command = self.command(Command::new(self.bin("spp-primary")));
         command.args([
             "--file-prefix",
@@ -120,10 +136,9 @@ impl Panel {
         command.arg(self.ports.map(|port| port.to_string()).join(","));
         command
             .arg("--vhost-dir")
-            .arg(self.dir())
+            .arg(self.vhost_dir())
             .args(&self.plan.primary);
-        self.primary = Some(Proc::spawn("spp-primary", &mut command));
-        self.wait_listed(0);
+        command
     }
 
     /// Starts a worker process, planned or not, and waits until the controller has it.
@@ -239,8 +254,8 @@ impl Panel {
         if self.killed {
             return;
         }
-        let sockets: Vec<_> = std::fs::read_dir(self.dir())
-            .expect("the panel's folder")
+        let sockets: Vec<_> = std::fs::read_dir(self.vhost_dir())
+            .expect("the folder of vhost sockets")
             .flatten()
             .map(|entry| entry.file_name())
             .filter(|name| name.to_string_lossy().starts_with("sock"))

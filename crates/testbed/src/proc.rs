@@ -177,6 +177,16 @@ impl Proc {
         self.wait_exit(limit)
     }
 
+    /// Asks it to end as Ctrl-C does (SIGINT) and waits.
+    ///
+    /// # Panics
+    /// If it still runs after `limit`.
+    #[track_caller]
+    pub fn interrupt(&mut self, limit: Duration) -> ExitStatus {
+        self.signal(Signal::INT);
+        self.wait_exit(limit)
+    }
+
     /// Kills it (SIGKILL) and reaps it.
     #[track_caller]
     pub fn kill(&mut self) -> ExitStatus {
@@ -300,7 +310,7 @@ pub fn marked(mark: &str) -> Vec<u32> {
 }
 
 /// Kills the processes that carry this mark.
-pub(crate) fn kill_marked(mark: &str) {
+pub fn kill_marked(mark: &str) {
     for pid in marked(mark) {
         if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
             // It may just have ended by itself.

@@ -80,14 +80,17 @@ impl Panel {
     /// A process (0 is the primary) about itself.
     ///
     /// # Panics
-    /// If it is not there or does not answer.
+    /// If it does not say within half a minute. (The controller's own limit is 500 ms, which a busy
+    /// machine may exceed.)
     #[track_caller]
     pub fn detail(&self, id: u32) -> Detail {
-        let all = self.details();
-        let found = all.iter().find(|process| process.client_id == id);
-        found
-            .and_then(|process| process.detail.clone())
-            .unwrap_or_else(|| panic!("process {id} gives no details: {all:?}"))
+        let mut all = Vec::new();
+        let found = crate::wait::poll(START, || {
+            all = self.details();
+            let found = all.iter().find(|process| process.client_id == id);
+            found.and_then(|process| process.detail.clone())
+        });
+        found.unwrap_or_else(|| panic!("process {id} gives no details: {all:?}"))
     }
 
     pub(super) fn find_detail(&self, id: u32) -> Option<ProcessDetail> {

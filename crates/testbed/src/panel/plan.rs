@@ -13,6 +13,7 @@ pub struct Builder {
     pub(super) nfvs: BTreeMap<u32, Nfv>,
     pub(super) env: Vec<(String, String)>,
     pages: Option<u64>,
+    pub(super) vhost_folder: Option<String>,
     pub(super) bin_dir: Option<PathBuf>,
 }
 
@@ -26,6 +27,18 @@ impl Builder {
     /// More arguments for the primary.
     pub fn primary_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.primary.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// The primary's memory in megabytes (what it takes by itself, 512, if not said).
+    pub fn memory(mut self, megabytes: u64) -> Self {
+        self.pages = Some(megabytes / 2);
+        self.primary_args(["--memory".to_owned(), megabytes.to_string()])
+    }
+
+    /// The vhost sockets are made in a folder of this name, inside the panel's own.
+    pub fn vhost_folder(mut self, name: &str) -> Self {
+        self.vhost_folder = Some(name.to_owned());
         self
     }
 
@@ -90,6 +103,7 @@ impl Builder {
             finished: false,
             plan: self,
         };
+        std::fs::create_dir_all(panel.vhost_dir()).expect("the folder of vhost sockets");
         panel.start_primary();
         for id in panel.plan.nfvs.keys().copied().collect::<Vec<_>>() {
             panel.start_nfv(id);
