@@ -53,7 +53,8 @@ fn built(temp: &Temp) -> PathBuf {
     fs::copy(env!("CARGO_BIN_EXE_spp"), folder.join("spp")).expect("our command");
     for name in ["spp-nfv", "spp-primary"] {
         fs::write(folder.join(name), "#!/bin/sh\necho $0\n").expect("a program");
-        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).expect("its mode");
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755))
+            .expect("its mode");
     }
     fs::write(folder.join("spp-nfv.d"), "").expect("a file");
     folder
@@ -76,11 +77,23 @@ fn what_is_installed_runs_under_both_spellings_and_goes_without_a_trace() {
     let bin = dest.join("opt/panel/bin");
     let names: Vec<_> = files(&bin)
         .iter()
-        .map(|p| p.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .map(|p| {
+            p.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     assert_eq!(
         names,
-        ["other", "spp", "spp-nfv", "spp-primary", "spp_nfv", "spp_primary"]
+        [
+            "other",
+            "spp",
+            "spp-nfv",
+            "spp-primary",
+            "spp_nfv",
+            "spp_primary"
+        ]
     );
     assert_eq!(
         fs::read_link(bin.join("spp_nfv")).expect("a link"),
@@ -115,7 +128,10 @@ fn wrong_arguments_change_nothing() {
     ] {
         let out = install(&temp.0, args);
         assert!(!out.status.success(), "{args:?}");
-        assert!(String::from_utf8_lossy(&out.stderr).starts_with("error: "), "{out:?}");
+        assert!(
+            String::from_utf8_lossy(&out.stderr).starts_with("error: "),
+            "{out:?}"
+        );
         assert!(files(&temp.0).is_empty(), "{args:?}");
     }
 }

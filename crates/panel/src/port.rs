@@ -190,7 +190,7 @@ impl Port {
 
     /// Receives into the (empty) burst, at most `most` packets where they take mbufs.
     #[inline(always)]
-    pub(crate) fn receive(&self, cx: &mut Context, burst: &mut Burst, most: usize) -> usize {
+    pub fn receive(&self, cx: &mut Context, burst: &mut Burst, most: usize) -> usize {
         match &self.kind {
             Kind::Ring { consumer, .. } => consumer.receive(&cx.lcore, cx.cache.owner(), burst),
             Kind::Vhost { link, .. } if cx.stocked => {
@@ -216,7 +216,7 @@ impl Port {
     /// Sends the burst and returns the packets and bytes that the port took; what it refused stays in
     /// the burst.
     #[inline(always)]
-    pub(crate) fn send(&self, cx: &mut Context, burst: &mut Burst) -> (usize, u64) {
+    pub fn send(&self, cx: &mut Context, burst: &mut Burst) -> (usize, u64) {
         match &self.kind {
             Kind::Ring { producer, ends, .. } => {
                 let consumer = Area::holder(ends, Direction::Rx);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam::channel::bounded;
+use crossbeam::channel::{Sender, bounded};
 use dpdk::{Eal, EalConfig, Lcore, Pool, ProcessType};
 use panel::bell::{Bell, Ringer};
 use panel::board::Hand;
@@ -93,8 +93,35 @@ pub struct Leases {
     _pid: FileLock,
 }
 
-/// Starts a secondary. Signals must be blocked already.
-pub fn start(options: &Options) -> Result<Secondary, Error> {
+/// What an lcore does until it returns.
+pub type Work = Box<dyn FnOnce(Lcore) + Send>;
+
+/// A process that has joined a panel: EAL runs, and its lcores wait for work.
+pub struct Joined {
+    /// What the primary announced.
+    pub info: PanelInfo,
+    /// Which run of the process this is.
+    pub incarnation: Incarnation,
+    /// The panel's folder.
+    pub folder: Folder,
+    /// The panel's mbufs.
+    pub pool: Pool,
+    /// The panel's shared memory.
+    pub area: Area,
+    /// Physical ports.
+    pub ports: &'static PortInfo,
+    /// Wakes workers.
+    pub ringer: Ringer,
+    /// Our lcores: their ids, and where they run.
+    pub lcores: Vec<(u32, NamedLcore)>,
+    options: Options,
+    eal: Eal,
+    first: Sender<Work>,
+    leases: Leases,
+}
+
+/// Joins a panel: finds it, takes an id and lcore ids, starts EAL. Signals must be blocked already.
+pub fn join(options: &Options) -> Result<Joined, Error> {
     let dir = runtime_dir(&options.file_prefix)?;
     let (folder, info) = wait_ready(&dir, options.wait)?;
     let ours = dpdk::dpdk_version();
@@ -135,7 +162,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
 
     // EAL pins the thread that starts it: that thread becomes the first worker, ours stays free.
     let (ready, started) = bounded::<Result<Eal, dpdk::EalError>>(1);
-    let (hire, hired) = bounded::<Box<dyn FnOnce(Lcore) + Send>>(1);
+    let (first, hired) = bounded::<Work>(1);
     threads::spawn("spp-worker", move || match Eal::init(&config) {
         Ok((eal, lcore)) => {
             if ready.send(Ok(eal)).is_ok()
@@ -161,56 +188,88 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         )));
     }
     let area = Area::lookup()?;
-    let port_info: &'static PortInfo = dpdk::memzone::lookup_bare(devices::NAME)?;
-    let ringer = Ringer::new(area, folder.path());
-    let crew = Crew {
-        area,
+    let (lcores, leases): (Vec<_>, Vec<_>) = placed
+        .into_iter()
+        .map(|(lease, named)| ((lease.id(), named), lease))
+        .unzip();
+    Ok(Joined {
+        options: options.clone(),
+        ports: dpdk::memzone::lookup_bare(devices::NAME)?,
+        ringer: Ringer::new(area, folder.path()),
+        info,
+        incarnation,
+        folder,
         pool,
-        ringer: ringer.clone(),
-        folder: folder.clone(),
+        area,
+        lcores,
+        eal,
+        first,
+        leases: Leases {
+            _id: id,
+            _lcores: leases,
+            _pid: pid,
+        },
+    })
+}
+
+impl Joined {
+    /// Sets the lcore `id`, one of ours, to work, which is done once.
+    pub fn set_to_work(&self, id: u32, work: Work) -> Result<(), Error> {
+        if self.lcores.first().is_none_or(|(first, _)| *first != id) {
+            return Ok(self.eal.launch(id, work)?);
+        }
+        self.first
+            .try_send(work)
+            .map_err(|_| Error::Refused("the first worker is at work or has ended".into()))
+    }
+
+    /// What opens ports in this process.
+    pub fn opener(&self) -> Opener {
+        Opener {
+            area: self.area,
+            ringer: self.ringer.clone(),
+            lcores: self.lcores.iter().map(|(id, _)| *id).collect(),
+            rings: self.info.rings,
+            vhost_dir: self.info.vhost_dir.clone(),
+            vhost_mode: self.options.vhost_mode,
+            pcap_dir: self.options.pcap_dir.clone(),
+            info: self.ports,
+            secondary: true,
+        }
+    }
+}
+
+/// Starts a secondary. Signals must be blocked already.
+pub fn start(options: &Options) -> Result<Secondary, Error> {
+    let joined = join(options)?;
+    let crew = Crew {
+        area: joined.area,
+        pool: joined.pool,
+        ringer: joined.ringer.clone(),
+        folder: joined.folder.clone(),
         poll: options.poll,
     };
     let mut hands = Vec::new();
-    for (lease, named) in &placed {
-        let (hand, work) = crew.hire(lease.id(), named.shown)?;
-        if hands.is_empty() {
-            if hire.send(Box::new(work)).is_err() {
-                return Err(Error::Refused(
-                    "the first worker ended before it began".into(),
-                ));
-            }
-        } else {
-            eal.launch(lease.id(), work)?;
-        }
+    for (id, named) in &joined.lcores {
+        let (hand, work) = crew.hire(*id, named.shown)?;
+        joined.set_to_work(*id, Box::new(work))?;
         hands.push(hand);
     }
-    let lcores: Vec<u32> = hands.iter().map(|h| h.lcore).collect();
-    let shown: Vec<u32> = placed.iter().map(|(_, named)| named.shown).collect();
+    let shown: Vec<u32> = joined.lcores.iter().map(|(_, named)| named.shown).collect();
     let main_lcore = match options.main_lcore {
         Some(main) => main,
         None => free_cpu(&shown)?,
     };
     let board = Board::new(
-        area,
-        ringer.clone(),
+        joined.area,
+        joined.ringer.clone(),
         hands,
         options.forwarding,
-        holder_names(folder.clone()),
+        holder_names(joined.folder.clone()),
     );
-    let opener = Opener {
-        area,
-        ringer,
-        lcores,
-        rings: info.rings,
-        vhost_dir: info.vhost_dir.clone(),
-        vhost_mode: options.vhost_mode,
-        pcap_dir: options.pcap_dir.clone(),
-        info: port_info,
-        secondary: true,
-    };
     let mut console = Console {
         board,
-        opener,
+        opener: joined.opener(),
         attach_rings: options.forwarding,
     };
     console.add_present();
@@ -218,21 +277,16 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
     let identity = Identity {
         kind: options.kind,
         id: options.id,
-        incarnation: incarnation.to_string(),
+        incarnation: joined.incarnation.to_string(),
         main_lcore,
         lcores: std::iter::once(main_lcore).chain(shown).collect(),
     };
-    let lcores = placed.into_iter().map(|(lease, _)| lease).collect();
     Ok(Secondary {
-        info,
+        info: joined.info,
         identity,
         console,
-        area,
-        leases: Leases {
-            _id: id,
-            _lcores: lcores,
-            _pid: pid,
-        },
+        area: joined.area,
+        leases: joined.leases,
     })
 }
 

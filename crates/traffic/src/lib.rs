@@ -8,6 +8,7 @@
 mod check;
 pub mod frame;
 mod generator;
+pub mod run;
 mod window;
 
 pub use check::{CheckError, Checker, FlowTotals, Verdict};
