@@ -6,6 +6,7 @@
 
 #include <rte_cycles.h>
 #include <rte_log.h>
+#include <rte_malloc.h>
 #include <rte_ring_peek.h>
 
 int spp_errno(void) { return rte_errno; }
@@ -14,6 +15,18 @@ unsigned int spp_main_lcore(void) { return rte_get_main_lcore(); }
 uint64_t spp_rdtsc(void) { return rte_rdtsc(); }
 void *spp_memzone_addr(const struct rte_memzone *mz) { return mz->addr; }
 size_t spp_memzone_len(const struct rte_memzone *mz) { return mz->len; }
+
+int spp_heap(size_t *allocated, size_t *free)
+{
+	struct rte_malloc_socket_stats stats;
+	int ret = rte_malloc_get_socket_stats((int)rte_socket_id(), &stats);
+
+	if (ret == 0) {
+		*allocated = stats.heap_allocsz_bytes;
+		*free = stats.heap_freesz_bytes;
+	}
+	return ret;
+}
 
 static void (*log_sink)(unsigned int level, const char *text, size_t len);
 

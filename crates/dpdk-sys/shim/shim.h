@@ -50,6 +50,7 @@ unsigned int spp_lcore_id(void);
 unsigned int spp_main_lcore(void);
 uint64_t spp_rdtsc(void);
 void *spp_memzone_addr(const struct rte_memzone *mz);
+int spp_heap(size_t *allocated, size_t *free);
 size_t spp_memzone_len(const struct rte_memzone *mz);
 /* Sends every line of DPDK's log to `sink`; 0 or a negative errno. */
 int spp_log_to(void (*sink)(unsigned int level, const char *text, size_t len));

@@ -27,9 +27,9 @@ pub use burst::{BURST, Burst};
 pub use eal::{
     Eal, EalConfig, EalError, Lcore, ProcessType, dpdk_version, primary_alive, tsc, tsc_hz,
 };
-pub use memzone::{Memzone, Shared};
+pub use memzone::{Memzone, Shared, heap};
 pub use pool::{Pool, PoolCache};
-pub use reap::{Recovered, recover};
+pub use reap::{Audit, Recovered, audit, recover};
 pub use ring::Ring;
 
 use thiserror::Error;

@@ -226,3 +226,12 @@ pub fn lookup_bare<T: Shared>(name: &str) -> Result<&'static T, Error> {
     // SAFETY: large enough, page-aligned or better by DPDK, valid for every bit pattern.
     Ok(unsafe { &*at.cast::<T>() })
 }
+
+/// How full DPDK's heap of this CPU's socket is: bytes that are allocated and that are free
+/// (`rte_malloc_get_socket_stats`). `None` before EAL runs.
+pub fn heap() -> Option<(u64, u64)> {
+    let (mut allocated, mut free) = (0, 0);
+    // SAFETY: two places to write to.
+    let ret = unsafe { ffi::spp_heap(&mut allocated, &mut free) };
+    (ret == 0).then_some((allocated as u64, free as u64))
+}

@@ -20,6 +20,12 @@ impl Owner {
         Owner(u32::from_le_bytes(*b"\0\0SP") | id)
     }
 
+    /// The lcore id in a tag of ours.
+    pub(crate) fn of_tag(tag: u32) -> Option<u32> {
+        let Owner(none) = Owner::lcore(0);
+        (tag & !0xff == none).then_some(tag & 0xff)
+    }
+
     pub(crate) const fn tag(self) -> u32 {
         self.0
     }

@@ -1,6 +1,6 @@
 //! Recovering what a worker held when it died.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use dpdk_sys as ffi;
@@ -8,6 +8,9 @@ use dpdk_sys as ffi;
 use crate::mbuf::Mbuf;
 use crate::pool::{Owner, Pool};
 use crate::{Lcore, Ring};
+
+/// More segments than any packet has: 64 kB are 32.
+const LONGEST: usize = 256;
 
 /// What [`recover`] found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,23 +54,13 @@ pub fn recover(
     pool.depot.for_each(|m| {
         elsewhere.insert(m);
     });
-    let known: HashSet<Mbuf> = found.iter().copied().collect();
     for ring in rings {
         ring.for_each(|head| {
-            let mut at = head;
-            // A chain that is being freed under us may lead astray: follow it only through mbufs of
-            // the dead worker, and never for ever.
-            for _ in 0..64 {
-                if !known.contains(&at) {
-                    break;
-                }
-                elsewhere.insert(at);
-                let next = at.next();
-                if next.is_null() {
-                    break;
-                }
-                at = Mbuf(next);
-            }
+            // Whatever its mbufs are tagged with: its consumer, or its dead one, may have tagged a part of
+            // the chain only, and all of it is in the ring until that is finished.
+            chain(head, |m| {
+                elsewhere.insert(m);
+            });
         });
     }
     let mut ours: Vec<Mbuf> = found
@@ -75,6 +68,12 @@ pub fn recover(
         .filter(|m| !elsewhere.contains(m) && m.tag().load(Ordering::Acquire) == tag)
         .collect();
     if driver_held {
+        // From now on they are the driver's: the next worker with this id has no claim to them.
+        for m in &ours {
+            let _ = m
+                .tag()
+                .compare_exchange(tag, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
         return Recovered {
             mbufs: 0,
             left: ours.len() as u32,
@@ -90,6 +89,55 @@ pub fn recover(
         mbufs: mbufs - ours.len() as u32,
         left: ours.len() as u32,
     }
+}
+
+/// Where the mbufs of a pool are while no worker runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// mbufs that are in no magazine and in no ring: in a device's queues, with a foreign process, or lost.
+    pub missing: u32,
+    /// mbufs that are in more than one place: must be 0, whoever runs.
+    pub twice: u32,
+    /// The missing ones by the lcore id of their last owner; `None`: nobody of ours.
+    pub owners: BTreeMap<Option<u32>, u32>,
+}
+
+/// Looks for every mbuf of the pool in its depot and in `rings`. Run by the primary's housekeeping thread, which
+/// keeps no mbufs itself. While workers run, what they hold or move meanwhile is missing or seen twice.
+pub fn audit(pool: &Pool, rings: &[Ring]) -> Audit {
+    let mut places: HashMap<Mbuf, u32> = HashMap::new();
+    walk(pool, |m| {
+        places.insert(m, 0);
+    });
+    let mut found = |m: Mbuf| {
+        // A ring may hold mbufs of other pools.
+        if let Some(count) = places.get_mut(&m) {
+            *count += 1;
+        }
+    };
+    pool.depot.for_each(&mut found);
+    for ring in rings {
+        ring.for_each(|head| chain(head, &mut found));
+    }
+    let mut audit = Audit::default();
+    for (m, count) in places {
+        match count {
+            0 => {
+                audit.missing += 1;
+                let owner = Owner::of_tag(m.tag().load(Ordering::Relaxed));
+                *audit.owners.entry(owner).or_default() += 1;
+            }
+            1 => {}
+            _ => audit.twice += 1,
+        }
+    }
+    audit
+}
+
+/// Calls `each` for the mbufs of a packet. One that is being freed meanwhile may lead astray, to other mbufs, but
+/// never for ever.
+fn chain(head: Mbuf, mut each: impl FnMut(Mbuf)) {
+    head.segments().take(LONGEST).for_each(&mut each);
 }
 
 fn walk<F: FnMut(Mbuf)>(pool: &Pool, mut each: F) {

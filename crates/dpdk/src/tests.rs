@@ -1,8 +1,10 @@
 //! Pools, rings and recovery on a real EAL.
 
 use crate::depot::{HIGH, LOW, MAGAZINE};
+use crate::mbuf::Mbuf;
+use crate::pool::Owner;
 use crate::testing::with_eal;
-use crate::{BURST, Burst, Memzone, Pool, Ring, recover, shared_struct};
+use crate::{BURST, Burst, Memzone, Pool, Ring, audit, recover, shared_struct};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const MBUFS: u32 = 4096;
@@ -142,6 +144,97 @@ fn recovery_finds_what_the_dead_held_and_nothing_else() {
                 recover(&pool, &[ring], 1, false, &lcore),
                 crate::Recovered::default()
             );
+        },
+    );
+}
+
+#[test]
+fn a_chain_in_a_ring_that_is_half_tagged_stays_whole() {
+    with_eal(
+        "tests::a_chain_in_a_ring_that_is_half_tagged_stays_whole",
+        |_, lcore| {
+            let (pool, ring) = (stocked("p", &lcore), Ring::create("r", 64).unwrap());
+            let mut cache = pool.cache(&lcore);
+            let (dead, alive) = (Owner::lcore(1).tag(), Owner::lcore(2).tag());
+            // Which of the five mbufs of a chain the dead one owned, whoever tags it when it dies: the producer
+            // before, the consumer in any order.
+            for ours in 0..32u32 {
+                cache.balance();
+                let mut burst = Burst::new();
+                assert_eq!(cache.alloc(&mut burst, 1), 1);
+                assert!(burst.write_frame(0, &[7; 9018], &mut cache, 2048));
+                let head = Mbuf(burst.mbufs()[0]);
+                assert_eq!(ring.producer().send(&lcore, &cache, &mut burst, true).0, 1);
+                for (i, m) in head.segments().enumerate() {
+                    let tag = if ours >> i & 1 == 1 { dead } else { alive };
+                    m.tag().store(tag, Ordering::Relaxed);
+                }
+                let before = pool.free();
+                assert_eq!(
+                    recover(&pool, &[ring], 1, false, &lcore),
+                    crate::Recovered::default(),
+                    "tags {ours:05b}"
+                );
+                assert_eq!((pool.free(), audit(&pool, &[ring]).twice), (before, 0));
+                assert_eq!(
+                    ring.consumer().receive(&lcore, cache.owner(), &mut burst),
+                    1
+                );
+                assert_eq!((burst.bytes(), burst.segments()), (9018, 5));
+                burst.clear(&mut cache);
+            }
+        },
+    );
+}
+
+#[test]
+fn what_a_driver_may_hold_is_left_to_it_for_good() {
+    with_eal(
+        "tests::what_a_driver_may_hold_is_left_to_it_for_good",
+        |eal, lcore| {
+            let pool = stocked("p", &lcore);
+            let (done, ended) = std::sync::mpsc::channel();
+            eal.launch(1, move |other| {
+                let mut cache = pool.cache(&other);
+                cache.balance();
+                done.send(()).unwrap();
+            })
+            .unwrap();
+            ended.recv().unwrap();
+            let first = recover(&pool, &[], 1, true, &lcore);
+            assert_eq!((first.mbufs, first.left), (0, MAGAZINE as u32));
+            // The next worker with this id uses no device: what it left is recovered, the driver's is not.
+            let next = recover(&pool, &[], 1, false, &lcore);
+            assert_eq!(next, crate::Recovered::default());
+            assert_eq!(pool.free(), MBUFS - MAGAZINE as u32);
+        },
+    );
+}
+
+#[test]
+fn an_audit_finds_what_is_missing_and_what_is_in_two_places() {
+    with_eal(
+        "tests::an_audit_finds_what_is_missing_and_what_is_in_two_places",
+        |_, lcore| {
+            let (pool, ring) = (stocked("p", &lcore), Ring::create("r", 64).unwrap());
+            let other = Ring::create("s", 64).unwrap();
+            assert_eq!(audit(&pool, &[ring, other]), crate::Audit::default());
+            let mut cache = pool.cache(&lcore);
+            cache.balance();
+            let mut burst = Burst::new();
+            assert_eq!(cache.alloc(&mut burst, 8), 8);
+            let copies = burst.mbufs().to_vec();
+            assert_eq!(ring.producer().send(&lcore, &cache, &mut burst, true).0, 8);
+            let found = audit(&pool, &[ring, other]);
+            let missing = MAGAZINE as u32 - 8;
+            assert_eq!((found.missing, found.twice), (missing, 0));
+            assert_eq!(found.owners[&Some(lcore.id())], missing);
+            // The same three in another ring: what must never be.
+            let mut again = Burst::new();
+            again.room()[..3].copy_from_slice(&copies[..3]);
+            again.received_own(3);
+            assert_eq!(other.producer().send(&lcore, &cache, &mut again, true).0, 3);
+            assert_eq!(audit(&pool, &[ring, other]).twice, 3);
         },
     );
 }
