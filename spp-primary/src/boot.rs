@@ -240,6 +240,7 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
         launcher: Launcher::new(log_dir),
         holder: holder_names(folder),
         recovered: 0,
+        audit: None,
         base,
         monitor: options.monitor,
         counted: Instant::now(),

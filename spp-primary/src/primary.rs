@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use dpdk::ethdev::EthDev;
 use panel::Totals;
 use panel::area::{Area, Direction};
 use panel::{Board, PortCode, PortKind};
@@ -11,7 +12,7 @@ use process::events::{Answer, Process, Then};
 use process::report::{self, Identity};
 use process::{Error, VERSION};
 use protocol::command::{PanelCommand, PrimaryCommand};
-use protocol::detail::{PoolDetail, RingDetail};
+use protocol::detail::{HeapDetail, PoolAudit, PoolDetail, RingDetail};
 use protocol::reply::{
     ClientId, FlowReply, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues,
     RingPortStatus, Simple,
@@ -51,6 +52,8 @@ pub struct Primary {
     pub holder: panel::board::HolderName,
     /// mbufs that came back from dead workers.
     pub recovered: u64,
+    /// What the last audit of the pool found.
+    pub audit: Option<PoolAudit>,
     /// Counts at the last `clear`: rings, then physical ports.
     pub base: (Vec<Totals>, Vec<Totals>),
     /// Print counters every second.
@@ -155,7 +158,9 @@ impl Primary {
             size: self.estate.pool.size(),
             free: self.estate.pool.free(),
             recovered: self.recovered,
+            audit: self.audit,
         });
+        detail.heap = dpdk::heap().map(|(allocated, free)| HeapDetail { allocated, free });
         protocol::json::compact(&detail)
     }
 
@@ -169,6 +174,29 @@ impl Primary {
         }
         let console = self.console.as_mut().ok_or_else(no_forwarder)?;
         console.change(command).map(|_| ())
+    }
+
+    /// Counts the pool's mbufs if no worker is left, so that each must lie somewhere.
+    fn audit(&mut self) {
+        let found = match self.estate.audit(&self.folder, &self.house) {
+            Ok(Some(found)) => found,
+            Ok(None) => return,
+            Err(e) => return log::error!("the audit of the pool: {e}"),
+        };
+        let (missing, twice) = (found.missing, found.twice);
+        if twice > 0 || (missing > 0 && EthDev::all().is_empty()) {
+            log::error!(
+                "the pool is not whole: {missing} mbufs are missing, {twice} are in two places (last owners: {:?})",
+                found.owners
+            );
+        } else {
+            log::debug!("the pool is whole; {missing} mbufs are with devices");
+        }
+        self.audit = Some(PoolAudit {
+            number: self.audit.map_or(0, |last| last.number) + 1,
+            missing,
+            twice,
+        });
     }
 
     fn print_counters(&self) {
@@ -246,7 +274,12 @@ impl Process for Primary {
 
     fn tick(&mut self) {
         match self.estate.reap(&self.folder, &self.house) {
-            Ok(n) => self.recovered += n,
+            Ok(reaped) => {
+                self.recovered += reaped.mbufs;
+                if reaped.workers > 0 {
+                    self.audit();
+                }
+            }
             Err(e) => log::error!("cleaning up after dead processes: {e}"),
         }
         if let Some(controller) = &mut self.controller {

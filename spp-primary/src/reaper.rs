@@ -1,11 +1,11 @@
 //! Completing what a dead worker began.
 
-use dpdk::{Pool, Recovered, Ring};
+use dpdk::{Audit, Pool, Recovered, Ring};
 use panel::Area;
 use panel::area::Direction;
 use process::Error;
 use registry::folder::Folder;
-use registry::lease::dead_leases;
+use registry::lease::{Slot, dead_leases, holders};
 use std::sync::atomic::Ordering;
 
 use crate::house::House;
@@ -23,10 +23,19 @@ pub struct Estate {
     pub rings: Vec<Ring>,
 }
 
+/// What [`Estate::reap`] did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reaped {
+    /// Workers that it cleaned up after.
+    pub workers: u32,
+    /// mbufs that came back.
+    pub mbufs: u64,
+}
+
 impl Estate {
-    /// Looks for workers that died and recovers what they held. Returns how many mbufs came back.
-    pub fn reap(&self, folder: &Folder, house: &House) -> Result<u64, Error> {
-        let mut recovered = 0;
+    /// Looks for workers that died and recovers what they held.
+    pub fn reap(&self, folder: &Folder, house: &House) -> Result<Reaped, Error> {
+        let mut reaped = Reaped::default();
         for dead in dead_leases(folder)? {
             let (estate, lcore) = (self.clone(), dead.lcore());
             let found = house.run(move |us| estate.bury(lcore, us))?;
@@ -41,10 +50,25 @@ impl Estate {
                     found.left
                 );
             }
-            recovered += u64::from(found.mbufs);
+            reaped.workers += 1;
+            reaped.mbufs += u64::from(found.mbufs);
             dead.finish()?;
         }
-        Ok(recovered)
+        Ok(reaped)
+    }
+
+    /// Looks for every mbuf of the pool; `None` if a worker holds some, or may.
+    pub fn audit(&self, folder: &Folder, house: &House) -> Result<Option<Audit>, Error> {
+        if working(folder)? {
+            return Ok(None);
+        }
+        let estate = self.clone();
+        let found = house.run(move |us| {
+            estate.tidy(us);
+            dpdk::audit(&estate.pool, &estate.rings)
+        })?;
+        // One that has begun meanwhile may have taken some.
+        Ok((!working(folder)?).then_some(found))
     }
 
     fn bury(&self, lcore: u32, us: &dpdk::Lcore) -> Recovered {
@@ -70,4 +94,12 @@ impl Estate {
     pub fn tidy(&self, us: &dpdk::Lcore) {
         self.pool.stock(us);
     }
+}
+
+/// Whether anybody has an lcore with a cache of mbufs, the housekeeper's aside, which is kept empty.
+fn working(folder: &Folder) -> Result<bool, Error> {
+    let lcores = holders(folder)?
+        .into_iter()
+        .filter(|held| matches!(held.slot, Slot::Lcore(_)));
+    Ok(lcores.count() > 1)
 }

@@ -107,6 +107,7 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
         workers: Vec::new(),
         rings: Vec::new(),
         pools: Vec::new(),
+        heap: None,
     };
     let Some(board) = board else { return detail };
     for port in board.ports() {

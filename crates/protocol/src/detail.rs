@@ -134,6 +134,31 @@ pub struct PoolDetail {
     pub free: u32,
     /// mbufs recovered from workers that died.
     pub recovered: u64,
+    /// What the last audit found, which is made whenever no worker runs any more; `None` before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<PoolAudit>,
+}
+
+/// What an audit of a pool found while no worker ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PoolAudit {
+    /// Audits so far.
+    pub number: u64,
+    /// mbufs that lie neither in the pool nor in a ring: in a device's queues, with a foreign process, or lost.
+    pub missing: u32,
+    /// mbufs that are in two places: must be 0.
+    pub twice: u32,
+}
+
+/// DPDK's heap in shared memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HeapDetail {
+    /// Bytes in use.
+    pub allocated: u64,
+    /// Bytes that are free.
+    pub free: u64,
 }
 
 /// A process about itself.
@@ -171,6 +196,9 @@ pub struct Detail {
     /// Pools (primary only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<PoolDetail>,
+    /// DPDK's heap (primary only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heap: Option<HeapDetail>,
 }
 
 /// A process as the controller sees it (`GET /v1/details`).

@@ -1,6 +1,6 @@
 //! A small HTTP/1.1 client: one request, one connection, a limit.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -80,6 +80,61 @@ pub fn request(
         }
     }
     parse(&answer)
+}
+
+/// A connection that is kept for many requests, one after the other.
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+    server: SocketAddr,
+}
+
+impl Connection {
+    /// Connects; every answer is waited for up to `limit`.
+    ///
+    /// # Errors
+    /// If the server cannot be reached.
+    pub fn open(server: SocketAddr, limit: Duration) -> std::io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&server, limit)?;
+        stream.set_write_timeout(Some(limit))?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+            server,
+        })
+    }
+
+    /// Sends a request and reads its answer.
+    ///
+    /// # Errors
+    /// If the server closed the connection, does not answer in time, or not in HTTP with a
+    /// `Content-Length`.
+    pub fn request(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Response> {
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            self.server,
+            body.len()
+        );
+        self.stream.get_mut().write_all(text.as_bytes())?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            if self.stream.read_until(b'\n', &mut answer)? == 0 || answer.len() > LONGEST {
+                return Err(bad("no end of the header"));
+            }
+        }
+        let head = parse(&answer)?;
+        // An answer without content (204) may do without.
+        let length = head.header("content-length").unwrap_or("0").parse();
+        let length: usize = length.map_err(|_| bad("Content-Length is no number"))?;
+        if length > LONGEST {
+            return Err(bad("the answer is longer than 16 MiB"));
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        let body = String::from_utf8(body).map_err(|_| bad("body is not text"))?;
+        Ok(Response { body, ..head })
+    }
 }
 
 fn bad(why: &str) -> std::io::Error {
