@@ -10,7 +10,7 @@ use panel::{Area, Board};
 use process::commands::Console;
 use process::devices::{self, Phy, PortInfo, virtual_port};
 use process::eal_options::NamedLcore;
-use process::ports::Opener;
+use process::ports::{Opener, Plug, Plugger};
 use process::report::Identity;
 use process::secondary::{Crew, Placement, holder_names, place};
 use process::{Error, VERSION};
@@ -142,6 +142,20 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
         eal.launch(lease.id(), work)?;
         hands.push(hand);
     }
+    let estate = Estate {
+        area,
+        pool,
+        foreign,
+        rings,
+    };
+    let plugger: Plugger = {
+        let (estate, house, dir) = (estate.clone(), house.clone(), options.vhost_dir.clone());
+        let holder = holder_names(folder.clone());
+        Box::new(move |plug, port| match plug {
+            Plug::In => crate::plug::plug(port, &dir, &estate, &house),
+            Plug::Out => crate::plug::unplug(port, &estate, &house, &holder),
+        })
+    };
     let console = (!hands.is_empty() && !options.monitor).then(|| {
         let lcores = hands.iter().map(|h| h.lcore).collect();
         let board = Board::new(
@@ -161,6 +175,7 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
             pcap_dir: options.pcap_dir.clone(),
             info,
             secondary: false,
+            plug: plugger,
         };
         let mut console = Console {
             board,
@@ -220,18 +235,14 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
     };
     let log_dir = options.log_dir.clone().unwrap_or_else(|| dir.join("log"));
     let base = (
-        vec![Default::default(); rings.len()],
+        vec![Default::default(); estate.rings.len()],
         vec![Default::default(); phys.len()],
     );
     let primary = Primary {
         identity,
         console,
-        estate: Estate {
-            area,
-            pool,
-            foreign,
-            rings,
-        },
+        estate,
+        vhost_dir: options.vhost_dir.clone(),
         house,
         folder: folder.clone(),
         phys,

@@ -5,6 +5,7 @@ mod children;
 mod house;
 mod memory;
 mod options;
+mod plug;
 mod primary;
 mod reaper;
 
@@ -24,6 +25,7 @@ fn start() -> Result<(), Error> {
         panel,
         leases,
     } = boot::boot(&options)?;
+    let desk = process::desk::Desk::open(panel.folder().path(), to.clone())?;
     let link = match &options.controller {
         Some(c) => Some(Link::start(format!("{}:{}", c.address, c.primary), to)?),
         None => None,
@@ -38,6 +40,7 @@ fn start() -> Result<(), Error> {
 
     sys::proc::sd_notify("STOPPING=1")?;
     panel.withdraw()?;
+    drop(desk);
     if let Some(console) = &mut primary.console {
         console.shut();
     }

@@ -9,10 +9,12 @@ use panel::{Board, PortCode, PortKind};
 use process::commands::Console;
 use process::devices::{Phy, PortInfo, phy_totals};
 use process::events::{Answer, Process, Then};
+use process::ports::Plug;
 use process::report::{self, Identity};
 use process::{Error, VERSION};
 use protocol::command::{PanelCommand, PrimaryCommand};
 use protocol::detail::{HeapDetail, PoolAudit, PoolDetail, RingDetail};
+use protocol::port::PortName;
 use protocol::reply::{
     ClientId, FlowReply, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues,
     RingPortStatus, Simple,
@@ -38,6 +40,8 @@ pub struct Primary {
     pub estate: Estate,
     /// Our own lcore.
     pub house: House,
+    /// Where sockets are made.
+    pub vhost_dir: std::path::PathBuf,
     /// The panel's folder.
     pub folder: Folder,
     /// Physical ports.
@@ -199,6 +203,17 @@ impl Primary {
         });
     }
 
+    /// What other processes ask at the desk.
+    fn plug(&self, plug: Plug, port: &str) -> Result<(), Error> {
+        let port: PortName = port
+            .parse()
+            .map_err(|e: protocol::port::PortError| Error::Refused(e.to_string()))?;
+        match plug {
+            Plug::In => crate::plug::plug(port, &self.vhost_dir, &self.estate, &self.house),
+            Plug::Out => crate::plug::unplug(port, &self.estate, &self.house, &self.holder),
+        }
+    }
+
     fn print_counters(&self) {
         print!("\x1b[2J\x1b[H");
         for (phy, t) in self
@@ -228,6 +243,12 @@ impl Primary {
 
 impl Process for Primary {
     fn command(&mut self, text: &str) -> Answer {
+        if let Some((plug, port)) = Plug::parse(text) {
+            let result = self.plug(plug, port);
+            return Answer::of(
+                Simple::new(text.split(' ').next().unwrap_or_default(), result).to_json(),
+            );
+        }
         let command = match PrimaryCommand::parse(text) {
             Ok(command) => command,
             Err(e) => return Answer::of(Simple::refused(&e).to_json()),

@@ -233,6 +233,14 @@ impl Depot {
         true
     }
 
+    /// Takes a full magazine out (primary's housekeeping thread only).
+    pub(crate) fn draw(&self) -> Option<[*mut ffi::rte_mbuf; MAGAZINE]> {
+        let i = self.claim(FULL, TAKING)?;
+        let mbufs = std::array::from_fn(|k| self.magazines[i].objs[k].load(Ordering::Relaxed));
+        self.states[i].store(EMPTY, Ordering::Release);
+        Some(mbufs)
+    }
+
     /// Puts `mbufs` into magazines and the loose store (primary's housekeeping thread only).
     /// Returns what did not fit.
     pub(crate) fn store(&self, mbufs: &mut Vec<Mbuf>, lcore: u32) {

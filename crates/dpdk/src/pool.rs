@@ -136,6 +136,24 @@ impl Pool {
         }
     }
 
+    /// Puts up to `n` mbufs of the depot into DPDK's ring, where a driver finds them that fills its
+    /// queues at start; [`Pool::stock`] takes back what is left. Primary's housekeeping thread only.
+    pub fn lend(&self, n: u32) -> u32 {
+        let mut lent = 0;
+        while lent < n {
+            let Some(mut mbufs) = self.depot.draw() else {
+                break;
+            };
+            // SAFETY: a magazine's worth of objects of this pool, which are ours alone.
+            let ret = unsafe {
+                ffi::spp_mempool_give(self.raw, mbufs.as_mut_ptr().cast(), mbufs.len() as u32)
+            };
+            debug_assert_eq!(ret, 0, "the ring has room for every object of its pool");
+            lent += mbufs.len() as u32;
+        }
+        lent
+    }
+
     fn raw_cache(&self, lcore: u32) -> Cache {
         // SAFETY: a valid pool with a cache for every lcore id.
         Cache(unsafe { ffi::spp_mempool_cache(self.raw, lcore) })

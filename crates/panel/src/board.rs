@@ -28,6 +28,9 @@ pub enum BoardError {
     /// The port is open already.
     #[error("{0} is added already")]
     Exists(PortCode),
+    /// The device behind the port was removed.
+    #[error("{0} is gone: its device was removed from the panel")]
+    Gone(PortCode),
     /// Nothing to take out.
     #[error("{0} is not patched as a source")]
     NotPatched(PortCode),
@@ -350,6 +353,10 @@ impl Board {
     fn claim_new(&self, had: &Claims, wanted: &Claims) -> Result<(), BoardError> {
         for (end, hand) in wanted.iter().filter(|(end, _)| !had.contains_key(end)) {
             self.claim(*end, *hand)?;
+            // Claimed, it cannot be removed any more.
+            if !self.port(end.0).is_some_and(|p| p.is_present()) {
+                return Err(BoardError::Gone(end.0));
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dpdk::ethdev::{EthDev, EthQueue};
+use dpdk::ethdev::{EthDev, EthInfo, EthQueue};
 use dpdk::ring::{Consumer, Producer};
 use dpdk::vhost::{Link, Vhost};
 use dpdk::{BURST, Burst, Lcore, PoolCache, Ring};
@@ -49,6 +49,8 @@ enum Kind {
     Pcap(Box<Pcap>),
     Device {
         device: EthDev,
+        name: String,
+        lasting: bool,
         queue: EthQueue,
         keeps_mbufs: bool,
     },
@@ -109,16 +111,20 @@ impl Port {
         }
     }
 
-    /// Queue `queue` of an Ethernet device with its claims.
+    /// Queue `queue` of an Ethernet device with its claims. A `lasting` device stays as long as the primary.
     pub fn device(
         code: PortCode,
         device: EthDev,
+        info: &EthInfo,
+        lasting: bool,
         queue: u16,
-        keeps_mbufs: bool,
         ends: &'static Ends,
     ) -> Self {
+        let keeps_mbufs = info.keeps_mbufs();
         let kind = Kind::Device {
             device,
+            name: info.name.clone(),
+            lasting,
             queue: device.queue(queue, keeps_mbufs),
             keeps_mbufs,
         };
@@ -174,6 +180,19 @@ impl Port {
             // At its end it never has a packet again.
             Kind::Pcap(files) if files.ended() => Wakes::ByBell,
             Kind::Null | Kind::Pcap(_) | Kind::Device { .. } => Wakes::NeverRests,
+        }
+    }
+
+    /// Whether it cannot be deleted, because it is there as long as the primary.
+    pub fn stays(&self) -> bool {
+        matches!(&self.kind, Kind::Device { lasting: true, .. })
+    }
+
+    /// Whether what the port stands for is still there: a device can be removed by the primary.
+    pub fn is_present(&self) -> bool {
+        match &self.kind {
+            Kind::Device { device, name, .. } => EthDev::by_name(name).is_ok_and(|d| d == *device),
+            _ => true,
         }
     }
 

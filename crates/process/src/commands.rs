@@ -30,20 +30,28 @@ impl Console {
 
     /// Carries out a command that changes something. `Ok(None)` means that it is none of them.
     pub fn change(&mut self, command: &PanelCommand) -> Result<Option<()>, Error> {
+        self.forget_gone();
         match command {
             PanelCommand::Add { port, mode } => self.add(*port, *mode)?,
             PanelCommand::Del(port) => {
                 let code = code(*port)?;
-                if matches!(
-                    port,
-                    PortName::Phy { .. } | PortName::Tap(_) | PortName::Memif(_)
-                ) {
+                if self.board.port(code).is_some_and(|p| p.stays())
+                    || matches!(port, PortName::Phy { .. })
+                {
                     return Err(Error::Refused(format!(
-                        "{port} cannot be deleted: it belongs to the primary; unpatch it instead"
+                        "{port} cannot be deleted: it stays as long as the primary runs; unpatch it instead"
                     )));
                 }
                 for (src, dst) in self.board.del(code)? {
                     log::info!("del {port}: the patch {src} -> {dst} was taken out");
+                }
+                if matches!(port, PortName::Tap(_) | PortName::Memif(_)) {
+                    // Who else uses it keeps it; the last one to delete it removes it.
+                    if let Err(e) = self.opener.remove(*port) {
+                        log::info!(
+                            "{port} is no longer a port of this process; its device stays: {e}"
+                        );
+                    }
                 }
             }
             PanelCommand::Patch { src, dst, cpu } => self.patch(*src, *dst, *cpu)?,
@@ -57,6 +65,19 @@ impl Console {
         Ok(Some(()))
     }
 
+    /// Takes ports from the board whose devices were removed by the primary; none of them is patched.
+    fn forget_gone(&mut self) {
+        let gone = |p: &&std::sync::Arc<panel::Port>| !p.is_present();
+        let codes: Vec<panel::PortCode> = self
+            .board
+            .ports()
+            .iter()
+            .filter(gone)
+            .map(|p| p.code())
+            .collect();
+        self.take_back(&codes);
+    }
+
     fn add(
         &mut self,
         port: PortName,
@@ -66,7 +87,11 @@ impl Console {
         if self.board.port(code).is_some() {
             return match port {
                 // The original answers a repeated add of these as done, and it is.
-                PortName::Ring(_) | PortName::Vhost(_) if mode.is_none() => Ok(()),
+                PortName::Ring(_) | PortName::Vhost(_) | PortName::Tap(_) | PortName::Memif(_)
+                    if mode.is_none() =>
+                {
+                    Ok(())
+                }
                 _ => Err(panel::BoardError::Exists(code).into()),
             };
         }

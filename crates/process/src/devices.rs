@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 use dpdk::ethdev::{EthDev, EthInfo};
 use dpdk::shared_struct;
 use panel::{Area, PortCode, PortKind, Totals};
+use protocol::port::PortName;
 
 /// Name of the memzone.
 pub const NAME: &str = "MProc_port_info";
@@ -125,6 +126,23 @@ pub fn phy_totals(area: &Area, number: u16, queues: u16) -> Totals {
         .fold(Totals::default(), |sum, t| sum.plus(&t))
 }
 
+/// In the name of a device that was added while the panel ran.
+pub const RUNTIME: &str = "spp";
+
+/// Name of the device of a tap or memif port that is added while the panel runs.
+pub fn runtime_name(port: PortName) -> Option<String> {
+    match port {
+        PortName::Tap(n) => Some(format!("net_tap_{RUNTIME}{n}")),
+        PortName::Memif(n) => Some(format!("net_memif_{RUNTIME}{n}")),
+        _ => None,
+    }
+}
+
+/// Whether a device was added while the panel ran.
+pub fn is_runtime(info: &EthInfo) -> bool {
+    info.name.contains(&format!("_{RUNTIME}"))
+}
+
 /// The kind and number of a device that is no physical port, by the prefix of its name.
 pub fn virtual_port(info: &EthInfo) -> Option<(PortKind, u16)> {
     const PREFIXES: [(&str, PortKind); 4] = [
@@ -134,7 +152,12 @@ pub fn virtual_port(info: &EthInfo) -> Option<(PortKind, u16)> {
         ("eth_null", PortKind::Nullpmd),
     ];
     PREFIXES.iter().find_map(|(prefix, kind)| {
-        let number = info.name.strip_prefix(prefix)?.parse().ok()?;
+        let rest = info.name.strip_prefix(prefix)?;
+        let rest = rest
+            .strip_prefix('_')
+            .and_then(|r| r.strip_prefix(RUNTIME))
+            .unwrap_or(rest);
+        let number = rest.parse().ok()?;
         Some((*kind, number))
     })
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dpdk::Ring;
-use dpdk::ethdev::EthDev;
+use dpdk::ethdev::{EthDev, EthInfo};
 use dpdk::vhost::{Mode, Vhost};
 use panel::bell::Ringer;
 use panel::pcap::Pcap;
@@ -12,7 +12,7 @@ use protocol::command::VhostMode;
 use protocol::port::PortName;
 
 use crate::Error;
-use crate::devices::{PortInfo, refusal_in_secondary, virtual_port};
+use crate::devices::{PortInfo, is_runtime, refusal_in_secondary, virtual_port};
 
 /// What is needed to open a port.
 pub struct Opener {
@@ -32,6 +32,8 @@ pub struct Opener {
     pub vhost_mode: VhostMode,
     /// Physical ports.
     pub info: &'static PortInfo,
+    /// Makes and removes virtual devices.
+    pub plug: Plugger,
     /// Whether this process is a secondary, which cannot poll every device.
     pub secondary: bool,
 }
@@ -103,24 +105,19 @@ impl Opener {
                     continue;
                 };
                 let code = PortCode::new(PortKind::Phy, phy.number, queue as u8);
-                ports.push(Port::device(
-                    code,
-                    phy.device,
-                    queue,
-                    info.keeps_mbufs(),
-                    ends,
-                ));
+                ports.push(Port::device(code, phy.device, &info, true, queue, ends));
             }
         }
-        for (kind, number, device, keeps_mbufs) in virtual_devices() {
+        for (kind, number, device, info) in virtual_devices() {
             let Some(ends) = self.area.queue_ends(device.port(), 0) else {
                 continue;
             };
             ports.push(Port::device(
                 PortCode::new(kind, number, 0),
                 device,
+                &info,
+                !is_runtime(&info),
                 0,
-                keeps_mbufs,
                 ends,
             ));
         }
@@ -194,13 +191,21 @@ impl Opener {
     }
 
     fn virtual_device(&self, code: PortCode, name: PortName, number: u16) -> Result<Port, Error> {
-        let found = virtual_devices()
-            .into_iter()
-            .find(|(kind, n, ..)| *kind == code.kind() && *n == number);
-        let Some((_, _, device, keeps_mbufs)) = found else {
+        let find = || {
+            let all = virtual_devices().into_iter();
+            all.rev()
+                .find(|(kind, n, ..)| *kind == code.kind() && *n == number)
+        };
+        let found = match find() {
+            Some(found) => Some(found),
+            None => {
+                (self.plug)(Plug::In, name)?;
+                find()
+            }
+        };
+        let Some((_, _, device, info)) = found else {
             return Err(Error::Refused(format!(
-                "{name} does not exist: the primary makes it (spp-primary --vdev net_{}{number},…)",
-                name.kind()
+                "{name} was made by the primary and is not seen here: start this process again"
             )));
         };
         let ends = self.area.queue_ends(device.port(), 0).ok_or_else(|| {
@@ -209,15 +214,58 @@ impl Opener {
                 panel::area::DEVICES
             ))
         })?;
-        Ok(Port::device(code, device, 0, keeps_mbufs, ends))
+        Ok(Port::device(
+            code,
+            device,
+            &info,
+            !is_runtime(&info),
+            0,
+            ends,
+        ))
+    }
+
+    /// Has the device of a tap or memif port removed that was added while the panel ran.
+    pub fn remove(&self, name: PortName) -> Result<(), Error> {
+        (self.plug)(Plug::Out, name)
     }
 }
 
-fn virtual_devices() -> Vec<(PortKind, u16, EthDev, bool)> {
+/// What is asked of the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plug {
+    /// Make the device of a port.
+    In,
+    /// Remove it.
+    Out,
+}
+
+impl Plug {
+    /// The command for the primary's desk.
+    pub fn command(self, port: PortName) -> String {
+        format!(
+            "{} {port}",
+            if self == Plug::In { "_plug" } else { "_unplug" }
+        )
+    }
+
+    /// The reverse of [`Plug::command`]; `None` for any other command.
+    pub fn parse(text: &str) -> Option<(Plug, &str)> {
+        match text.split_once(' ')? {
+            ("_plug", port) => Some((Plug::In, port)),
+            ("_unplug", port) => Some((Plug::Out, port)),
+            _ => None,
+        }
+    }
+}
+
+/// Has the primary make or remove a device.
+pub type Plugger = Box<dyn Fn(Plug, PortName) -> Result<(), Error> + Send>;
+
+fn virtual_devices() -> Vec<(PortKind, u16, EthDev, EthInfo)> {
     let of = |device: EthDev| {
         let info = device.info().ok()?;
         let (kind, number) = virtual_port(&info)?;
-        Some((kind, number, device, info.keeps_mbufs()))
+        Some((kind, number, device, info))
     };
     EthDev::all().into_iter().filter_map(of).collect()
 }

@@ -225,6 +225,7 @@ impl Joined {
 
     /// What opens ports in this process.
     pub fn opener(&self) -> Opener {
+        let desk = self.folder.clone();
         Opener {
             area: self.area,
             ringer: self.ringer.clone(),
@@ -235,6 +236,7 @@ impl Joined {
             pcap_dir: self.options.pcap_dir.clone(),
             info: self.ports,
             secondary: true,
+            plug: Box::new(move |plug, port| crate::desk::ask(desk.path(), &plug.command(port))),
         }
     }
 }
