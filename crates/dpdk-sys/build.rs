@@ -97,11 +97,13 @@ fn main() {
         "rte_ring",
         "rte_ethdev",
         "rte_vhost",
+        "rte_bus_vdev",
         "rte_log",
         "rte_kvargs",
     ] {
-        // librte_log exists from 23.11 on.
-        if dpdk.libs.iter().any(|l| l == lib) {
+        // librte_log exists from 23.11 on; the bus of virtual devices counts as a driver, which
+        // pkg-config does not name.
+        if dpdk.libs.iter().any(|l| l == lib) || lib == "rte_bus_vdev" {
             println!("cargo:rustc-link-lib=dylib={lib}");
         }
     }
@@ -121,7 +123,7 @@ fn main() {
         .allowlist_function("rte_ring_(create|lookup|free)")
         .allowlist_function("rte_pktmbuf_(pool_create_by_ops|free_bulk)")
         .allowlist_function("rte_mempool_(lookup|free|avail_count)")
-        .allowlist_function("rte_eal_hotplug_(add|remove)")
+        .allowlist_function("rte_vdev_(init|uninit)")
         .allowlist_function("rte_vhost_.*")
         .allowlist_type("rte_vhost_device_ops")
         .opaque_type("rte_(mbuf|mempool|ring|memzone|eth_.*|mempool_.*)")

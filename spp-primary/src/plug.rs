@@ -15,10 +15,8 @@ use crate::reaper::Estate;
 
 /// mbufs that a driver may want for the queues of a device at its start.
 const FOR_QUEUES: u32 = 1024;
-/// Bus of virtual devices.
-const BUS: &str = "vdev";
 
-/// Probes the device of `port` in all processes of the panel and starts it; one that is there already is left as it is.
+/// Makes the device of `port` and starts it, for secondaries to attach to; one that is there already is left as it is.
 pub fn plug(port: PortName, vhost_dir: &Path, estate: &Estate, house: &House) -> Result<(), Error> {
     let name = runtime_name(port).ok_or_else(|| refused(port))?;
     if EthDev::by_name(&name).is_ok() {
@@ -37,7 +35,7 @@ pub fn plug(port: PortName, vhost_dir: &Path, estate: &Estate, house: &House) ->
             "{port}: a panel can have {DEVICES} devices, which are all in use"
         )));
     }
-    EthDev::plug(BUS, &name, &arguments).map_err(|e| explain(port, e.into()))?;
+    EthDev::attach(&name, &arguments).map_err(|e| explain(port, e.into()))?;
     let device = EthDev::by_name(&name)?;
     let pool = estate.pool;
     let started = house.run(move |us| {
@@ -47,7 +45,7 @@ pub fn plug(port: PortName, vhost_dir: &Path, estate: &Estate, house: &House) ->
         started
     })?;
     if let Err(e) = started {
-        if let Err(e) = EthDev::unplug(BUS, &name) {
+        if let Err(e) = EthDev::detach(&name) {
             log::error!("{port}: {e}");
         }
         return Err(e.into());
@@ -56,7 +54,7 @@ pub fn plug(port: PortName, vhost_dir: &Path, estate: &Estate, house: &House) ->
     Ok(())
 }
 
-/// Stops the device of `port` and removes it from all processes. Refused while a worker uses it.
+/// Stops and removes the device of `port`. Refused while a worker uses it.
 pub fn unplug(
     port: PortName,
     estate: &Estate,
@@ -92,7 +90,7 @@ pub fn unplug(
     let gone = house
         .run(move |_| device.stop())
         .and_then(|stopped| Ok(stopped?))
-        .and_then(|()| Ok(EthDev::unplug(BUS, &name)?));
+        .and_then(|()| Ok(EthDev::detach(&name)?));
     claimed
         .into_iter()
         .for_each(|(ends, direction)| Area::release(ends, direction, us));

@@ -29,6 +29,8 @@ const EMPTY: u32 = 0;
 const FULL: u32 = 1;
 const TAKING: u32 = 0x100;
 const FILLING: u32 = 0x200;
+/// Holds fewer than a magazine's worth, as the lower bits say, until the primary gathers them.
+const PART: u32 = 0x400;
 const KIND: u32 = !0xff;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SPPd");
@@ -186,7 +188,9 @@ impl Depot {
             .iter()
             .filter(|s| s.load(Ordering::Relaxed) == FULL)
             .count();
-        (full * MAGAZINE) as u32 + self.header.loose_len.load(Ordering::Relaxed)
+        let parts = self.states.iter().map(|s| s.load(Ordering::Relaxed));
+        let parts: u32 = parts.filter(|s| s & KIND == PART).map(|s| s & !KIND).sum();
+        (full * MAGAZINE) as u32 + parts + self.header.loose_len.load(Ordering::Relaxed)
     }
 
     /// Claims the lowest magazine in state `from`. Low ones first: what was given last is taken
@@ -233,6 +237,40 @@ impl Depot {
         true
     }
 
+    /// Puts all that is left in the cache of `lcore`, at its end, into an empty magazine for the
+    /// primary to gather. False if there is none; then the reaper recovers them.
+    pub(crate) fn fill_part(&self, cache: Cache, lcore: u32) -> bool {
+        let len = cache.len();
+        if len == 0 || len as usize >= MAGAZINE {
+            return len == 0;
+        }
+        let Some(i) = self.claim(EMPTY, FILLING | lcore) else {
+            return false;
+        };
+        for (k, obj) in self.magazines[i].objs.iter().take(len as usize).enumerate() {
+            // SAFETY: below the cache's length.
+            obj.store(unsafe { *cache.slot(k as u32) }, Ordering::Relaxed);
+        }
+        self.states[i].store(PART | len, Ordering::Release);
+        cache.set_len(0);
+        true
+    }
+
+    /// Takes out what lies in magazines that are neither full nor empty (primary's housekeeping
+    /// thread only).
+    pub(crate) fn gather(&self) -> Vec<Mbuf> {
+        let mut found = Vec::new();
+        for (state, magazine) in self.states.iter().zip(self.magazines) {
+            let now = state.load(Ordering::Acquire);
+            if now & KIND == PART {
+                let part = magazine.objs.iter().take((now & !KIND) as usize);
+                found.extend(part.map(|o| Mbuf(o.load(Ordering::Relaxed))));
+                state.store(EMPTY, Ordering::Release);
+            }
+        }
+        found
+    }
+
     /// Takes a full magazine out (primary's housekeeping thread only).
     pub(crate) fn draw(&self) -> Option<[*mut ffi::rte_mbuf; MAGAZINE]> {
         let i = self.claim(FULL, TAKING)?;
@@ -270,7 +308,7 @@ impl Depot {
     pub(crate) fn mend(&self, lcore: u32) {
         for state in self.states {
             let now = state.load(Ordering::Acquire);
-            if now > FULL && now & !KIND == lcore {
+            if matches!(now & KIND, TAKING | FILLING) && now & !KIND == lcore {
                 let then = if now & KIND == TAKING { FULL } else { EMPTY };
                 state.store(then, Ordering::Release);
             }
@@ -281,12 +319,14 @@ impl Depot {
     pub(crate) fn for_each(&self, mut each: impl FnMut(Mbuf)) {
         for (state, magazine) in self.states.iter().zip(self.magazines) {
             let now = state.load(Ordering::Acquire);
-            if now == FULL || now & KIND == TAKING {
-                magazine
-                    .objs
-                    .iter()
-                    .for_each(|o| each(Mbuf(o.load(Ordering::Relaxed))));
-            }
+            let n = match now & KIND {
+                PART => (now & !KIND) as usize,
+                TAKING => MAGAZINE,
+                _ if now == FULL => MAGAZINE,
+                _ => 0,
+            };
+            let objs = magazine.objs.iter().take(n);
+            objs.for_each(|o| each(Mbuf(o.load(Ordering::Relaxed))));
         }
         let loose = self.header.loose_len.load(Ordering::Relaxed) as usize;
         self.loose

@@ -140,11 +140,12 @@ impl EthDev {
         }
     }
 
-    /// Probes a device in all processes of the panel (`rte_eal_hotplug_add`). Primary only.
-    pub fn plug(bus: &str, name: &str, arguments: &str) -> Result<(), Error> {
-        let (b, n, a) = (c_string(bus)?, c_string(name)?, c_string(arguments)?);
+    /// Makes a virtual device in this process (`rte_vdev_init`): in the primary it comes into being, a
+    /// secondary attaches to what the primary has made and started. No other process takes part, so none can hold it up.
+    pub fn attach(name: &str, arguments: &str) -> Result<(), Error> {
+        let (n, a) = (c_string(name)?, c_string(arguments)?);
         // SAFETY: valid strings.
-        let ret = unsafe { ffi::rte_eal_hotplug_add(b.as_ptr(), n.as_ptr(), a.as_ptr()) };
+        let ret = unsafe { ffi::rte_vdev_init(n.as_ptr(), a.as_ptr()) };
         if ret == 0 {
             Ok(())
         } else {
@@ -152,11 +153,12 @@ impl EthDev {
         }
     }
 
-    /// Removes a device from all processes of the panel. No worker may poll it any more. Primary only.
-    pub fn unplug(bus: &str, name: &str) -> Result<(), Error> {
-        let (b, n) = (c_string(bus)?, c_string(name)?);
-        // SAFETY: valid strings.
-        let ret = unsafe { ffi::rte_eal_hotplug_remove(b.as_ptr(), n.as_ptr()) };
+    /// Lets go of a virtual device in this process (`rte_vdev_uninit`); in the primary it ends. No worker may
+    /// poll it any more.
+    pub fn detach(name: &str) -> Result<(), Error> {
+        let n = c_string(name)?;
+        // SAFETY: a valid string.
+        let ret = unsafe { ffi::rte_vdev_uninit(n.as_ptr()) };
         if ret == 0 {
             Ok(())
         } else {

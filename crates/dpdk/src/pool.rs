@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use dpdk_sys as ffi;
 
 use crate::burst::{BURST, Burst};
-use crate::depot::{Cache, Depot, HIGH, LOW};
+use crate::depot::{Cache, Depot, HIGH, LOW, MAGAZINE};
 use crate::mbuf::Mbuf;
 use crate::{Error, Lcore, c_string};
 
@@ -94,7 +94,8 @@ impl Pool {
     pub fn stock(&self, lcore: &Lcore) -> u32 {
         let mut moved = 0;
         let cache = self.raw_cache(lcore.id());
-        let mut batch: Vec<Mbuf> = Vec::with_capacity(BURST);
+        let mut batch: Vec<Mbuf> = self.depot.gather();
+        self.depot.store(&mut batch, lcore.id());
         // The cache of this lcore first: a device start may have left mbufs in it.
         let cached = cache.len();
         let mut objs = [std::ptr::null_mut(); BURST];
@@ -235,6 +236,14 @@ impl PoolCache {
     #[cold]
     fn trim(&mut self) {
         while self.cache.len() > HIGH && self.pool.depot.fill(self.cache, self.lcore) {}
+    }
+
+    /// Gives everything back, at the worker's end.
+    pub fn flush(&mut self) {
+        while self.cache.len() as usize >= MAGAZINE && self.pool.depot.fill(self.cache, self.lcore)
+        {
+        }
+        self.pool.depot.fill_part(self.cache, self.lcore);
     }
 
     /// Fills `burst` with up to `n` empty packets (`rte_pktmbuf_alloc_bulk`); returns how many: `n` or 0.

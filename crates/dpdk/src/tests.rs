@@ -286,3 +286,25 @@ fn a_memzone_of_another_layout_is_refused() {
         },
     );
 }
+
+#[test]
+fn a_worker_that_ends_gives_everything_back() {
+    with_eal(
+        "tests::a_worker_that_ends_gives_everything_back",
+        |_, lcore| {
+            let pool = stocked("p", &lcore);
+            for n in [1, 100, 255, 256, 257] {
+                let mut cache = pool.cache(&lcore);
+                let mut held = Burst::new();
+                cache.balance();
+                cache.alloc(&mut held, n.min(BURST));
+                drop(held);
+                cache.flush();
+                assert_eq!(pool.free(), MBUFS);
+                assert_eq!(recover(&pool, &[], lcore.id(), false, &lcore).mbufs, 0);
+                pool.stock(&lcore);
+                assert_eq!(pool.free(), MBUFS);
+            }
+        },
+    );
+}

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -502,7 +503,8 @@ impl Board {
         Ok(())
     }
 
-    /// Ends all workers and waits for them as [`Board::publish`] does.
+    /// Ends all workers and waits until they have given their mbufs back, for a while: the primary
+    /// recovers what a worker that hangs keeps.
     pub fn end(&mut self) {
         for hand in &mut self.hands {
             hand.tables.publish(Table {
@@ -510,6 +512,14 @@ impl Board {
                 end: true,
             });
             self.ringer.ring(hand.lcore);
+        }
+        let limit = Instant::now() + SETTLE;
+        let runs = |hand: &Hand| {
+            let block = &self.area.layout().workers[hand.lcore as usize];
+            block.started.load(Acquire) != 0
+        };
+        while self.hands.iter().any(runs) && Instant::now() < limit {
+            std::thread::sleep(Duration::from_micros(100));
         }
     }
 

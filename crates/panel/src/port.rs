@@ -50,9 +50,23 @@ enum Kind {
     Device {
         device: EthDev,
         name: String,
-        lasting: bool,
+        stay: Stay,
         queue: EthQueue,
         keeps_mbufs: bool,
+    },
+}
+
+/// How long a device is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stay {
+    /// As long as the primary.
+    Lasting,
+    /// Until the primary removes it, which this process is.
+    Ours,
+    /// Until the primary removes it; this process has attached to it and lets go of it when the port is dropped.
+    Attached {
+        /// Name of the kernel's interface, for a tap device.
+        interface: Option<String>,
     },
 }
 
@@ -111,12 +125,12 @@ impl Port {
         }
     }
 
-    /// Queue `queue` of an Ethernet device with its claims. A `lasting` device stays as long as the primary.
+    /// Queue `queue` of an Ethernet device with its claims.
     pub fn device(
         code: PortCode,
         device: EthDev,
         info: &EthInfo,
-        lasting: bool,
+        stay: Stay,
         queue: u16,
         ends: &'static Ends,
     ) -> Self {
@@ -124,7 +138,7 @@ impl Port {
         let kind = Kind::Device {
             device,
             name: info.name.clone(),
-            lasting,
+            stay,
             queue: device.queue(queue, keeps_mbufs),
             keeps_mbufs,
         };
@@ -185,7 +199,13 @@ impl Port {
 
     /// Whether it cannot be deleted, because it is there as long as the primary.
     pub fn stays(&self) -> bool {
-        matches!(&self.kind, Kind::Device { lasting: true, .. })
+        matches!(
+            &self.kind,
+            Kind::Device {
+                stay: Stay::Lasting,
+                ..
+            }
+        )
     }
 
     /// Whether what the port stands for is still there: a device can be removed by the primary.
@@ -266,6 +286,27 @@ impl Port {
             Kind::Vhost { link, .. } if !link.is_up() => DropReason::LinkDown,
             Kind::Pcap(_) => DropReason::IoError,
             _ => DropReason::Full,
+        }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let Kind::Device {
+            name,
+            stay: Stay::Attached { interface },
+            ..
+        } = &self.kind
+        else {
+            return;
+        };
+        if let Err(e) = EthDev::detach(name) {
+            log::warn!("{}: {e}", self.code);
+        }
+        if let Some(interface) = interface
+            && let Err(e) = sys::tap::close_queues(interface)
+        {
+            log::warn!("{}: {e}", self.code);
         }
     }
 }

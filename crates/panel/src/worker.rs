@@ -2,7 +2,7 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::time::Duration;
 
 use dpdk::vhost::Link;
@@ -138,6 +138,8 @@ impl Worker {
             let table = self.tables.get();
             if !std::ptr::eq(table, generation_of) {
                 if table.end {
+                    cx.cache.flush();
+                    self.block.started.store(0, Release);
                     return;
                 }
                 generation_of = table;

@@ -138,6 +138,14 @@ pub fn runtime_name(port: PortName) -> Option<String> {
     }
 }
 
+/// The kernel's interface of a tap device that was added while the panel ran.
+pub fn tap_interface(info: &EthInfo) -> Option<String> {
+    match virtual_port(info)? {
+        (PortKind::Tap, number) => Some(format!("vtap{number}")),
+        _ => None,
+    }
+}
+
 /// Whether a device was added while the panel ran.
 pub fn is_runtime(info: &EthInfo) -> bool {
     info.name.contains(&format!("_{RUNTIME}"))

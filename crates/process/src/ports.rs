@@ -7,12 +7,15 @@ use dpdk::ethdev::{EthDev, EthInfo};
 use dpdk::vhost::{Mode, Vhost};
 use panel::bell::Ringer;
 use panel::pcap::Pcap;
+use panel::port::Stay;
 use panel::{Area, Port, PortCode, PortKind};
 use protocol::command::VhostMode;
 use protocol::port::PortName;
 
 use crate::Error;
-use crate::devices::{PortInfo, is_runtime, refusal_in_secondary, virtual_port};
+use crate::devices::{
+    PortInfo, is_runtime, refusal_in_secondary, runtime_name, tap_interface, virtual_port,
+};
 
 /// What is needed to open a port.
 pub struct Opener {
@@ -105,7 +108,14 @@ impl Opener {
                     continue;
                 };
                 let code = PortCode::new(PortKind::Phy, phy.number, queue as u8);
-                ports.push(Port::device(code, phy.device, &info, true, queue, ends));
+                ports.push(Port::device(
+                    code,
+                    phy.device,
+                    &info,
+                    Stay::Lasting,
+                    queue,
+                    ends,
+                ));
             }
         }
         for (kind, number, device, info) in virtual_devices() {
@@ -116,7 +126,7 @@ impl Opener {
                 PortCode::new(kind, number, 0),
                 device,
                 &info,
-                !is_runtime(&info),
+                self.stay(&info),
                 0,
                 ends,
             ));
@@ -196,13 +206,13 @@ impl Opener {
             all.rev()
                 .find(|(kind, n, ..)| *kind == code.kind() && *n == number)
         };
-        let found = match find() {
-            Some(found) => Some(found),
-            None => {
-                (self.plug)(Plug::In, name)?;
-                find()
+        if find().is_none() {
+            (self.plug)(Plug::In, name)?;
+            if let (true, Some(device)) = (self.secondary, runtime_name(name)) {
+                EthDev::attach(&device, "")?;
             }
-        };
+        }
+        let found = find();
         let Some((_, _, device, info)) = found else {
             return Err(Error::Refused(format!(
                 "{name} was made by the primary and is not seen here: start this process again"
@@ -214,14 +224,17 @@ impl Opener {
                 panel::area::DEVICES
             ))
         })?;
-        Ok(Port::device(
-            code,
-            device,
-            &info,
-            !is_runtime(&info),
-            0,
-            ends,
-        ))
+        Ok(Port::device(code, device, &info, self.stay(&info), 0, ends))
+    }
+
+    fn stay(&self, info: &EthInfo) -> Stay {
+        match (is_runtime(info), self.secondary) {
+            (false, _) => Stay::Lasting,
+            (true, false) => Stay::Ours,
+            (true, true) => Stay::Attached {
+                interface: tap_interface(info),
+            },
+        }
     }
 
     /// Has the device of a tap or memif port removed that was added while the panel ran.

@@ -16,6 +16,8 @@ pub mod poll;
 pub mod proc;
 pub mod signal;
 
+pub mod tap;
+
 pub use error::Error;
 
 /// What every function here gives back.
