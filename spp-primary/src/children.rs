@@ -18,6 +18,8 @@ use crate::options::Controller;
 const RESTART: Duration = Duration::from_secs(1);
 /// How long a controller may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(2);
+/// Most bytes of an answer that are read.
+const MOST: u64 = 65536;
 
 /// Where the program `name` lies: beside this one.
 fn beside(name: &str) -> Result<PathBuf, Error> {
@@ -36,7 +38,10 @@ fn beside(name: &str) -> Result<PathBuf, Error> {
 /// A program of ours, ready to be started so that it inherits nothing of this process.
 fn program(path: &Path) -> Command {
     let mut command = Command::new(path);
-    command.stdin(Stdio::null()).unblock_signals();
+    command
+        .stdin(Stdio::null())
+        .unblock_signals()
+        .only_standard_streams();
     command
 }
 
@@ -47,28 +52,43 @@ enum Answers {
     Nobody,
 }
 
+/// Asks whoever listens there for `path`; gives what came back.
+fn get(c: &Controller, rest: u16, path: &str) -> std::io::Result<String> {
+    let address = (c.address.as_str(), rest).to_socket_addrs()?.next();
+    let address = address.ok_or_else(|| std::io::Error::other("no address"))?;
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
+    stream.set_read_timeout(Some(ANSWER))?;
+    stream.set_write_timeout(Some(ANSWER))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        c.address
+    )?;
+    let mut text = Vec::new();
+    // What comes before a time limit or an error is enough to tell.
+    let _ = stream.take(MOST).read_to_end(&mut text);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 fn who_answers(c: &Controller, rest: u16) -> Answers {
-    let ask = || -> std::io::Result<String> {
-        let address = (c.address.as_str(), rest).to_socket_addrs()?.next();
-        let address = address.ok_or_else(|| std::io::Error::other("no address"))?;
-        let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        stream.set_write_timeout(Some(ANSWER))?;
-        write!(
-            stream,
-            "GET /v1/version HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            c.address
-        )?;
-        let mut text = Vec::new();
-        // What comes before a time limit or an error is enough to tell.
-        let _ = stream.take(4096).read_to_end(&mut text);
-        Ok(String::from_utf8_lossy(&text).into_owned())
-    };
-    match ask() {
+    match get(c, rest, "/v1/version") {
         Ok(text) if text.contains("\"spp-ctl\"") => Answers::Ours,
         Ok(_) => Answers::Other,
         Err(_) => Answers::Nobody,
     }
+}
+
+/// Whether that controller has a primary already. One that has just died is waited for.
+fn has_primary(c: &Controller, rest: u16) -> bool {
+    let limit = Instant::now() + ANSWER;
+    let listed = || get(c, rest, "/v1/processes").is_ok_and(|text| text.contains("\"primary\""));
+    while listed() {
+        if Instant::now() > limit {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
 }
 
 /// The controller that this primary started and watches.
@@ -90,6 +110,12 @@ impl ControllerChild {
             return Ok(None);
         };
         match who_answers(settings, rest) {
+            Answers::Ours if has_primary(settings, rest) => {
+                return Err(Error::Refused(format!(
+                    "the controller at {}:{rest} serves another primary: end that, or choose other ports (--ctl-ports P,S,R)",
+                    settings.address
+                )));
+            }
             Answers::Ours => {
                 log::info!(
                     "controller: one answers at {}:{rest} already",
