@@ -8,7 +8,7 @@ use process::commands::Console;
 use process::events::{Answer, Process, Then};
 use process::report::{self, Identity};
 use process::secondary::{self, Secondary};
-use process::{Error, VERSION, events, link::Link, logging};
+use process::{Error, VERSION, events, link::Link, logging, sweep};
 use protocol::command::{NfvCommand, PanelCommand};
 use protocol::reply::{ClientId, NfvStatus, ProcessKind, Simple};
 
@@ -106,6 +106,7 @@ fn start() -> Result<(), Error> {
         console,
         area,
         leases,
+        folder,
     } = secondary::start(&start.options)?;
     let (to, events) = events::queue()?;
     let workers: Vec<String> = console
@@ -136,10 +137,15 @@ fn start() -> Result<(), Error> {
         console,
         area,
     };
-    events::run(&mut nfv, &events);
+    events::run(&mut nfv, events);
     drop(link);
     nfv.console.shut();
     drop(leases);
+    sweep::leave(
+        &folder,
+        &start.options.file_prefix,
+        start.options.huge_dir.as_deref(),
+    );
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use process::eal_options::NamedLcore;
 use process::ports::{Opener, Plug, Plugger};
 use process::report::Identity;
 use process::secondary::{Crew, Placement, holder_names, place};
-use process::{Error, VERSION};
+use process::{Error, VERSION, sweep};
 use registry::Incarnation;
 use registry::announce::{Panel, PanelInfo, PoolInfo};
 use registry::folder::{Folder, runtime_dir};
@@ -58,12 +58,44 @@ fn pci_devices_for_us() -> bool {
         })
 }
 
-/// Starts the primary.
+/// Starts the primary. A start that fails leaves nothing behind.
 pub fn boot(options: &Options) -> Result<Booted, Error> {
     let dir = runtime_dir(&options.file_prefix)?;
     let folder = Folder::create(&dir)?;
     let incarnation = Incarnation::new()?;
     let panel = Panel::claim(folder.clone(), incarnation)?;
+    let old = sweep::secondaries(&folder)?;
+    if !old.is_empty() {
+        let names: Vec<String> = old.iter().map(ToString::to_string).collect();
+        return Err(Error::Refused(format!(
+            "{} of a former primary still run and hold its memory: end them first",
+            names.join(", ")
+        )));
+    }
+    raise(options, &dir, &folder, incarnation)
+        .and_then(|(raised, info)| {
+            panel.publish(&info)?;
+            Ok(raised)
+        })
+        .map(|(primary, leases)| Booted {
+            primary,
+            panel,
+            leases,
+        })
+        .inspect_err(|_| {
+            sweep::remove(&folder, &options.file_prefix, options.huge_dir.as_deref());
+        })
+}
+
+/// A primary and its lcore ids, and what it announces.
+type Raised = ((Primary, Vec<LcoreLease>), PanelInfo);
+
+fn raise(
+    options: &Options,
+    dir: &Path,
+    folder: &Folder,
+    incarnation: Incarnation,
+) -> Result<Raised, Error> {
     if !options.vhost_dir.is_dir() {
         return Err(Error::Usage(format!(
             "--vhost-dir {}: no such folder",
@@ -83,13 +115,13 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
         pid: std::process::id(),
         incarnation,
     };
-    clean_old_leases(&folder)?;
+    clean_old_leases(folder)?;
     let placement = if options.lcores.is_empty() {
         Placement::Any(1)
     } else {
         Placement::On(options.lcores.clone())
     };
-    let placed = place(&folder, &holder, &placement)?;
+    let placed = place(folder, &holder, &placement)?;
     let pci = options.pci.unwrap_or_else(pci_devices_for_us);
     let mut config = EalConfig::new(
         ProcessType::Primary,
@@ -202,7 +234,7 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
             .as_ref()
             .map(|c| format!("{}:{port}", c.address))
     };
-    panel.publish(&PanelInfo {
+    let announced = PanelInfo {
         incarnation,
         pid: std::process::id(),
         spp_version: VERSION.into(),
@@ -223,7 +255,7 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
             ops_index,
         },
         max_ports: MAX_PORTS,
-    })?;
+    };
 
     let named: Vec<NamedLcore> = placed.iter().map(|(_, n)| n.clone()).collect();
     let identity = Identity {
@@ -249,18 +281,15 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
         info,
         controller,
         launcher: Launcher::new(log_dir),
-        holder: holder_names(folder),
+        holder: holder_names(folder.clone()),
         recovered: 0,
         audit: None,
         base,
         monitor: options.monitor,
         counted: Instant::now(),
     };
-    Ok(Booted {
-        primary,
-        panel,
-        leases: placed.into_iter().map(|(lease, _)| lease).collect(),
-    })
+    let leases = placed.into_iter().map(|(lease, _)| lease).collect();
+    Ok(((primary, leases), announced))
 }
 
 /// Lcore ids of a former panel: its memory is gone, so there is nothing to recover.

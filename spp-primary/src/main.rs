@@ -9,10 +9,9 @@ mod plug;
 mod primary;
 mod reaper;
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use process::{Error, events, link::Link, logging};
+use process::{Error, events, link::Link, logging, sweep};
 
 fn start() -> Result<(), Error> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -36,7 +35,7 @@ fn start() -> Result<(), Error> {
         options.file_prefix,
         prefix_hint(&options.file_prefix)
     );
-    events::run(&mut primary, &events);
+    events::run(&mut primary, events);
 
     sys::proc::sd_notify("STOPPING=1")?;
     panel.withdraw()?;
@@ -45,15 +44,17 @@ fn start() -> Result<(), Error> {
         console.shut();
     }
     drop(link);
-    let others = registry::lease::holders(panel.folder())?
-        .iter()
-        .any(|h| h.holder.kind != "primary");
-    if others {
+    let others = sweep::secondaries(panel.folder())?;
+    if others.is_empty() {
+        sweep::remove(
+            panel.folder(),
+            &options.file_prefix,
+            options.huge_dir.as_deref(),
+        );
+    } else {
         log::warn!(
             "secondaries are still running: they go on forwarding, and have to be ended before a new primary can start"
         );
-    } else {
-        clean_up(&options, panel.folder().path());
     }
     drop(leases);
     Ok(())
@@ -64,33 +65,6 @@ fn prefix_hint(prefix: &str) -> String {
         String::new()
     } else {
         format!(" --file-prefix {prefix}")
-    }
-}
-
-/// Removes what only a running panel needs: its hugepage files and its runtime folder.
-fn clean_up(options: &options::Options, folder: &Path) {
-    let mounts = sys::hugepages::mounts().unwrap_or_default();
-    let ours = format!("{}map_", options.file_prefix);
-    for mount in mounts
-        .iter()
-        .filter(|m| options.huge_dir.as_ref().is_none_or(|d| *d == m.path))
-    {
-        let Ok(entries) = std::fs::read_dir(&mount.path) else {
-            continue;
-        };
-        for entry in entries
-            .flatten()
-            .filter(|e| e.file_name().to_string_lossy().starts_with(&ours))
-        {
-            if let Err(e) = std::fs::remove_file(entry.path()) {
-                log::warn!("{} stays: {e}", entry.path().display());
-            }
-        }
-    }
-    if let Some(runtime) = folder.parent()
-        && let Err(e) = std::fs::remove_dir_all(runtime)
-    {
-        log::warn!("{} stays: {e}", runtime.display());
     }
 }
 

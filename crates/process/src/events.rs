@@ -89,8 +89,9 @@ pub fn queue() -> Result<(Sender<Event>, Receiver<Event>), sys::Error> {
     Ok((sender, receiver))
 }
 
-/// Runs the process until it is told to end.
-pub fn run(process: &mut impl Process, events: &Receiver<Event>) {
+/// Runs the process until it is told to end. The queue goes with it, so that who waits for an answer to a
+/// command that came too late is told at once.
+pub fn run(process: &mut impl Process, events: Receiver<Event>) {
     let mut next = Instant::now();
     loop {
         let now = Instant::now();

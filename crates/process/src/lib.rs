@@ -14,6 +14,7 @@ pub mod pid;
 pub mod ports;
 pub mod report;
 pub mod secondary;
+pub mod sweep;
 pub mod threads;
 pub mod vhost_watch;
 

@@ -84,6 +84,8 @@ pub struct Secondary {
     pub area: Area,
     /// What we hold of the registry; to be dropped last.
     pub leases: Leases,
+    /// The panel's folder.
+    pub folder: Folder,
 }
 
 /// The id and lcore ids of a process.
@@ -289,6 +291,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         console,
         area: joined.area,
         leases: joined.leases,
+        folder: joined.folder,
     })
 }
 

@@ -25,6 +25,8 @@ const NEW_PANEL: &str = "panel.json.new";
 /// A longer announcement is not one of ours.
 const MAX_PANEL: u64 = 64 * 1024;
 const POLL: Duration = Duration::from_millis(5);
+/// How long the removal of a panel may take.
+const REMOVAL: Duration = Duration::from_secs(1);
 
 /// What a primary tells its secondaries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,6 +259,38 @@ impl Drop for Panel {
     fn drop(&mut self) {
         // Should it stay, it is known as stale: the lock goes in any case.
         let _ = self.withdraw();
+    }
+}
+
+/// A panel without a primary, taken for its removal: while this is held, no primary can start.
+#[derive(Debug)]
+pub struct Abandoned {
+    _lock: FileLock,
+}
+
+impl Abandoned {
+    /// Takes it; `None` if it has a primary. Another process that removes it is waited for.
+    ///
+    /// # Errors
+    /// The lock file cannot be opened or read.
+    pub fn take(folder: &Folder) -> Result<Option<Self>, AnnounceError> {
+        let path = folder.file(LOCK);
+        let end = Instant::now() + REMOVAL;
+        loop {
+            // Removed with all the rest, by somebody else.
+            if !path.exists() {
+                return Ok(None);
+            }
+            if let Some(lock) = FileLock::try_lock(&path)? {
+                return Ok(Some(Self { _lock: lock }));
+            }
+            // A primary says who it is, who removes does not.
+            let primary = FileLock::peek(&path)?.is_some_and(|peek| peek.by_holder);
+            if primary || Instant::now() > end {
+                return Ok(None);
+            }
+            std::thread::sleep(POLL);
+        }
     }
 }
 
