@@ -6,25 +6,15 @@
 
 mod controller;
 mod end;
+#[path = "../common/hand.rs"]
 mod hand;
 mod original;
 mod refused;
 mod secondary;
 
-use std::time::Duration;
-
-/// For a condition to come, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+use hand::LIMIT;
 
 /// The description of a panel that takes 256 MB.
 fn small() -> testbed::panel::Builder {
     testbed::Panel::builder().memory(256)
-}
-
-/// What is left of a file prefix: hugepages and the runtime folder.
-fn remains(prefix: &str) -> Vec<std::path::PathBuf> {
-    let folder = testbed::huge::runtime_dir(prefix);
-    let mut left = testbed::huge::files_of(prefix);
-    left.extend(folder.exists().then_some(folder));
-    left
 }
