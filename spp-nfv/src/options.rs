@@ -100,6 +100,20 @@ pub fn parse(args: &[String]) -> Result<Start, Error> {
     }
 }
 
+/// Checks that `text` can be an address; whether anybody answers there shows later.
+fn endpoint(option: &str, text: String) -> Result<String, Error> {
+    let port = |(host, port): (&str, &str)| {
+        let port = port.parse::<u16>().ok().filter(|port| *port != 0);
+        port.filter(|_| !host.is_empty())
+    };
+    match text.rsplit_once(':').and_then(port) {
+        Some(_) => Ok(text),
+        None => Err(Error::Usage(format!(
+            "{option} {text:?}: write HOST:PORT, for instance 127.0.0.1:6666"
+        ))),
+    }
+}
+
 fn mode(client: bool) -> VhostMode {
     if client {
         VhostMode::Client
@@ -140,7 +154,7 @@ fn ours(args: &[String]) -> Result<Start, Error> {
     };
     Ok(Start {
         options,
-        controller: args.ctl,
+        controller: args.ctl.map(|text| endpoint("--ctl", text)).transpose()?,
         log_level: args.log_level,
     })
 }
@@ -173,7 +187,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
     };
     Ok(Start {
         options,
-        controller: Some(own.server),
+        controller: Some(endpoint("-s", own.server)?),
         log_level: log::LevelFilter::Info,
     })
 }
@@ -202,6 +216,29 @@ mod tests {
         assert!(
             matches!(&old.options.placement, Placement::On(w) if w.len() == 1 && w[0].cpu == 2)
         );
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for bad in [
+            "x",
+            "127.0.0.1",
+            "127.0.0.1:x",
+            "127.0.0.1:0",
+            "127.0.0.1:65536",
+            ":1",
+        ] {
+            let ours = format!("--sec-id 1 --ctl {bad}");
+            let theirs = format!("-l 1 -- -n 1 -s {bad}");
+            assert!(parse(&words(&ours)).is_err(), "{ours}");
+            assert!(parse(&words(&theirs)).is_err(), "{theirs}");
+        }
+        for good in ["localhost:6666", "[::1]:6666"] {
+            assert!(
+                parse(&words(&format!("--sec-id 1 --ctl {good}"))).is_ok(),
+                "{good}"
+            );
+        }
     }
 
     #[test]

@@ -352,6 +352,7 @@ fn start_devices(options: &Options, pool: &Pool, house: &House) -> Result<Vec<Ph
             info.driver
         );
     }
+    check_devices(options, &phys)?;
     if let Some(mask) = options.port_mask {
         if phys.is_empty() {
             return Err(Error::Refused(format!(
@@ -367,4 +368,31 @@ fn start_devices(options: &Options, pool: &Pool, house: &House) -> Result<Vec<Ph
         }
     }
     Ok(phys)
+}
+
+/// What was asked for is there: every virtual device, and every port whose queues were named.
+fn check_devices(options: &Options, phys: &[Phy]) -> Result<(), Error> {
+    let names: Vec<String> = EthDev::all()
+        .into_iter()
+        .filter_map(|device| Some(device.info().ok()?.name))
+        .collect();
+    for vdev in &options.vdevs {
+        let name = vdev.split(',').next().unwrap_or_default();
+        if !names.iter().any(|n| n == name) {
+            return Err(Error::Refused(format!(
+                "--vdev {vdev}: DPDK made no network device of it; its own messages are above"
+            )));
+        }
+    }
+    if let Some((port, ..)) = options
+        .queues
+        .iter()
+        .find(|(port, ..)| usize::from(*port) >= phys.len())
+    {
+        return Err(Error::Refused(format!(
+            "queues are asked for phy:{port}, which does not exist: there are {} physical ports (--vdev, or NICs bound to a driver of DPDK)",
+            phys.len()
+        )));
+    }
+    Ok(())
 }

@@ -124,6 +124,14 @@ pub struct Joined {
 
 /// Joins a panel: finds it, takes an id and lcore ids, starts EAL. Signals must be blocked already.
 pub fn join(options: &Options) -> Result<Joined, Error> {
+    if let Some(dir) = &options.huge_dir
+        && !sys::hugepages::mounts()?.iter().any(|m| m.path == *dir)
+    {
+        return Err(Error::Usage(format!(
+            "--huge-dir {}: no hugetlbfs is mounted there",
+            dir.display()
+        )));
+    }
     let dir = runtime_dir(&options.file_prefix)?;
     let (folder, info) = wait_ready(&dir, options.wait)?;
     let ours = dpdk::dpdk_version();
