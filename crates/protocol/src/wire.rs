@@ -38,8 +38,9 @@ pub enum Framing {
 pub enum Framed {
     /// A command, without its newline. Bytes that are no UTF-8 are replaced by `U+FFFD`.
     Command(String),
-    /// A command longer than [`MAX_COMMAND`], of which nothing is kept. To be answered by a
-    /// refusal, since the peer waits for an answer.
+    /// A command longer than [`MAX_COMMAND`], of which nothing is kept; it comes when the command
+    /// is over, so that what the peer sends after the answer is a command again. To be answered
+    /// by a refusal, since the peer waits for an answer.
     TooLong,
 }
 
@@ -115,7 +116,6 @@ impl CommandFramer {
         if self.buffer.len() + bytes.len() > MAX_COMMAND {
             self.buffer = Vec::new();
             self.discarding = true;
-            self.ready.push_back(Framed::TooLong);
         } else {
             self.buffer.extend_from_slice(bytes);
         }
@@ -124,6 +124,7 @@ impl CommandFramer {
     fn finish(&mut self) {
         self.last = None;
         if std::mem::take(&mut self.discarding) {
+            self.ready.push_back(Framed::TooLong);
             return;
         }
         let command = String::from_utf8_lossy(&self.buffer);
