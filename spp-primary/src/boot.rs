@@ -102,6 +102,9 @@ fn raise(
             options.vhost_dir.display()
         )));
     }
+    for vdev in &options.vdevs {
+        process::capabilities::check(vdev)?;
+    }
     let plan = memory::plan(
         options,
         options.vdevs.len() as u64,
@@ -155,7 +158,10 @@ fn raise(
         options.rings - 1,
         options.ring_size - 1
     );
-    let phys = start_devices(options, &pool, &house)?;
+    let phys = check_probed(&options.vdevs)
+        .and_then(|()| start_devices(options, &pool, &house))
+        // Nobody has joined yet, so nobody misses it.
+        .inspect_err(|_| crate::clean_up(options, folder.path()))?;
     let info: &'static PortInfo = dpdk::memzone::create_bare(devices::NAME)?;
     info.announce(&phys);
     house.run(move |us| pool.stock(us))?;
@@ -306,6 +312,20 @@ fn base_virtaddr(eal: &[String]) -> Option<u64> {
         .strip_prefix("--base-virtaddr=")
         .or_else(|| eal.get(at + 1).map(String::as_str))?;
     u64::from_str_radix(text.trim_start_matches("0x"), 16).ok()
+}
+
+/// Checks that every Ethernet device that was asked for is there: EAL goes on without one that failed.
+fn check_probed(vdevs: &[String]) -> Result<(), Error> {
+    let names = vdevs.iter().map(|v| v.split(',').next().unwrap_or(v));
+    let ethernet = ["net_", "eth_", "virtio_user"];
+    for name in names.filter(|n| ethernet.iter().any(|prefix| n.starts_with(prefix))) {
+        if EthDev::by_name(name).is_err() {
+            return Err(Error::Refused(format!(
+                "--vdev {name}: the device could not be made; DPDK's own messages are above"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Starts the devices that become ports, while the pool's mbufs lie where drivers find them.

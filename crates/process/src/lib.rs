@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod capabilities;
 pub mod commands;
 pub mod desk;
 pub mod devices;

@@ -123,6 +123,16 @@ pub fn real_uid() -> u32 {
     rustix::process::getuid().as_raw()
 }
 
+/// The effective capabilities of the calling thread, one bit each by their numbers (`capabilities(7)`).
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn effective_capabilities() -> Result<u64> {
+    let sets =
+        rustix::thread::capabilities(None).map_err(|e| Error::call("read the capabilities", e))?;
+    Ok(sets.effective.bits())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
