@@ -194,3 +194,17 @@ fn the_primary_forwards_between_express_data_path_and_vhost_devices() {
     echo.quit();
     panel.finish();
 }
+
+#[test]
+fn a_device_that_cannot_be_made_keeps_the_primary_from_starting() {
+    let prefix = machine::unique("bad");
+    let mut command = std::process::Command::new(machine::bin("spp-primary"));
+    command
+        .args(["--file-prefix", &prefix, "--memory", "256", "--no-ctl"])
+        .args(["--vdev", "net_af_packet0,iface=not-there"]);
+    let said = testbed::proc::run(&mut command, LIMIT).failure();
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.contains("--vdev net_af_packet0"), "{said}");
+    assert!(testbed::huge::files_of(&prefix).is_empty());
+    assert!(!testbed::huge::runtime_dir(&prefix).exists());
+}
