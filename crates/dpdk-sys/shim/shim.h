@@ -58,6 +58,8 @@ int spp_log_to(void (*sink)(unsigned int level, const char *text, size_t len));
 
 /* Pools */
 struct rte_mempool_cache *spp_mempool_cache(struct rte_mempool *mp, unsigned int lcore);
+/* The most objects that a cache of the pool keeps: what goes beyond is flushed into the pool's shared structure. */
+uint32_t spp_mempool_cache_most(struct rte_mempool *mp);
 /* Objects straight from and to the pool's shared structure, past every cache. */
 int spp_mempool_take(struct rte_mempool *mp, void **objs, unsigned int n);
 int spp_mempool_give(struct rte_mempool *mp, void **objs, unsigned int n);

@@ -22,8 +22,10 @@ use crate::{Error, c_string};
 pub const MAGAZINE: usize = 256;
 /// A cache with fewer mbufs is topped up: the most single-segment packets between two boundaries, and more.
 pub const LOW: u32 = 192;
-/// A cache with more is trimmed. DPDK flushes into its ring at 768, so 288 may be freed between two boundaries.
+/// A cache with more is trimmed.
 pub const HIGH: u32 = 480;
+/// mbufs that may be freed between two boundaries: a burst, or what [`crate::Burst`] frees at once, and some.
+pub const FREED_BETWEEN: u32 = 288;
 
 const EMPTY: u32 = 0;
 const FULL: u32 = 1;

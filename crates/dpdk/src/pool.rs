@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use dpdk_sys as ffi;
 
 use crate::burst::{BURST, Burst};
-use crate::depot::{Cache, Depot, HIGH, LOW, MAGAZINE};
+use crate::depot::{Cache, Depot, FREED_BETWEEN, HIGH, LOW, MAGAZINE};
 use crate::mbuf::Mbuf;
 use crate::{Error, Lcore, c_string};
 
@@ -66,6 +66,7 @@ impl Pool {
                 "creating the pool {name} of {mbufs} mbufs"
             )));
         }
+        check_cache(raw, name)?;
         Ok(Pool {
             raw,
             depot: Depot::create(name, mbufs)?,
@@ -83,6 +84,7 @@ impl Pool {
                 name: name.into(),
             });
         }
+        check_cache(raw, name)?;
         Ok(Pool {
             raw,
             depot: Depot::lookup(name)?,
@@ -199,6 +201,20 @@ impl Pool {
             )
         }
     }
+}
+
+/// Refuses a pool whose caches DPDK flushes into its ring before a worker trims them at a burst boundary.
+fn check_cache(raw: *mut ffi::rte_mempool, name: &str) -> Result<(), Error> {
+    // SAFETY: a valid pool with a cache for every lcore id.
+    let most = unsafe { ffi::spp_mempool_cache_most(raw) };
+    if most < HIGH + FREED_BETWEEN {
+        return Err(Error::Invalid(format!(
+            "the pool {name} keeps only {most} mbufs in an lcore's cache, {} are needed: this DPDK ({}) is not one that SPP was made for",
+            HIGH + FREED_BETWEEN,
+            crate::dpdk_version()
+        )));
+    }
+    Ok(())
 }
 
 /// The mbufs that one lcore keeps at hand. It stays on its thread.

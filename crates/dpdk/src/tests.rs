@@ -67,6 +67,30 @@ fn an_exhausted_pool_says_so_and_recovers() {
 }
 
 #[test]
+fn a_pool_whose_caches_are_flushed_too_early_is_refused() {
+    with_eal(
+        "tests::a_pool_whose_caches_are_flushed_too_early_is_refused",
+        |_, _lcore| {
+            // SAFETY: valid strings; the pool is not used.
+            let pool = unsafe {
+                dpdk_sys::rte_pktmbuf_pool_create_by_ops(
+                    c"small".as_ptr(),
+                    1024,
+                    256,
+                    0,
+                    2176,
+                    -1,
+                    c"ring_mp_mc".as_ptr(),
+                )
+            };
+            assert!(!pool.is_null());
+            let refused = Pool::lookup("small").err().unwrap().to_string();
+            assert!(refused.contains("768 are needed"), "{refused}");
+        },
+    );
+}
+
+#[test]
 fn a_ring_keeps_order_and_counts_bytes() {
     with_eal("tests::a_ring_keeps_order_and_counts_bytes", |_, lcore| {
         let pool = stocked("p", &lcore);
