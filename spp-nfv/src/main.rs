@@ -1,5 +1,7 @@
 //! spp-nfv: a secondary that moves packets between ports as it is told.
 
+#![forbid(unsafe_code)]
+
 mod options;
 
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! spp-primary: owns the panel's memory, rings and NICs, cleans up after the dead, and starts the controller.
 
+#![forbid(unsafe_code)]
+
 mod boot;
 mod children;
 mod house;
