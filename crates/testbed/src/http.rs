@@ -123,17 +123,20 @@ impl Connection {
                 return Err(bad("no end of the header"));
             }
         }
-        let head = parse(&answer)?;
         // An answer without content (204) may do without.
-        let length = head.header("content-length").unwrap_or("0").parse();
-        let length: usize = length.map_err(|_| bad("Content-Length is no number"))?;
+        let head = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"))
+            .map_or(Ok(0), |value| value.trim().parse::<usize>())
+            .map_err(|_| bad("content-length is no number"))?;
         if length > LONGEST {
             return Err(bad("the answer is longer than 16 MiB"));
         }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
-        let body = String::from_utf8(body).map_err(|_| bad("body is not text"))?;
-        Ok(Response { body, ..head })
+        let read = answer.len();
+        answer.resize(read + length, 0);
+        self.stream.read_exact(&mut answer[read..])?;
+        parse(&answer)
     }
 }
 
@@ -226,6 +229,36 @@ mod tests {
     }
 
     const LIMIT: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_connection_is_kept_for_many_requests() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let server = listener.local_addr().expect("its address");
+        let serving = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a client");
+            let mut stream = BufReader::new(stream);
+            for answer in [
+                "HTTP/1.1 204 No Content\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+                "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            ] {
+                let mut line = String::new();
+                while line != "\r\n" {
+                    line.clear();
+                    stream.read_line(&mut line).expect("a line");
+                }
+                let _ = stream.get_mut().write_all(answer.as_bytes());
+            }
+        });
+        let mut connection = Connection::open(server, Duration::from_secs(20)).expect("connected");
+        let first = connection.request("DELETE", "/a", "").expect("an answer");
+        assert_eq!((first.status, first.body.as_str()), (204, ""));
+        let second = connection.request("GET", "/b", "").expect("an answer");
+        assert_eq!((second.status, second.body.as_str()), (200, "abc"));
+        assert!(connection.request("GET", "/c", "").is_err());
+        assert!(connection.request("GET", "/d", "").is_err());
+        serving.join().expect("served");
+    }
 
     #[test]
     fn a_request_is_whole_and_its_answer_read() {
