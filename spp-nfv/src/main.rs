@@ -141,13 +141,14 @@ fn start() -> Result<(), Error> {
     };
     events::run(&mut nfv, events);
     drop(link);
-    nfv.console.shut();
-    drop(leases);
-    sweep::leave(
-        &folder,
-        &start.options.file_prefix,
-        start.options.huge_dir.as_deref(),
-    );
+    if nfv.console.shut() {
+        leases.let_go();
+        sweep::leave(
+            &folder,
+            &start.options.file_prefix,
+            start.options.huge_dir.as_deref(),
+        );
+    }
     Ok(())
 }
 

@@ -161,7 +161,9 @@ fn raise(
     let phys = check_probed(&options.vdevs)
         .and_then(|()| start_devices(options, &pool, &house))
         // Nobody has joined yet, so nobody misses it.
-        .inspect_err(|_| crate::clean_up(options, folder.path()))?;
+        .inspect_err(|_| {
+            sweep::remove(folder, &options.file_prefix, options.huge_dir.as_deref())
+        })?;
     let info: &'static PortInfo = dpdk::memzone::create_bare(devices::NAME)?;
     info.announce(&phys);
     house.run(move |us| pool.stock(us))?;
@@ -289,6 +291,7 @@ fn raise(
         launcher: Launcher::new(log_dir),
         holder: holder_names(folder.clone()),
         recovered: 0,
+        litter: Default::default(),
         audit: None,
         base,
         monitor: options.monitor,

@@ -1,5 +1,6 @@
 //! What the primary does with its commands.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use dpdk::ethdev::EthDev;
@@ -56,6 +57,8 @@ pub struct Primary {
     pub holder: panel::board::HolderName,
     /// mbufs that came back from dead workers.
     pub recovered: u64,
+    /// PIDs of ended processes whose files are to be removed.
+    pub litter: BTreeSet<u32>,
     /// What the last audit of the pool found.
     pub audit: Option<PoolAudit>,
     /// Counts at the last `clear`: rings, then physical ports.
@@ -297,12 +300,15 @@ impl Process for Primary {
         match self.estate.reap(&self.folder, &self.house) {
             Ok(reaped) => {
                 self.recovered += reaped.mbufs;
+                self.litter.extend(&reaped.pids);
                 if reaped.workers > 0 {
                     self.audit();
                 }
             }
             Err(e) => log::error!("cleaning up after dead processes: {e}"),
         }
+        let folder = &self.folder;
+        self.litter.retain(|pid| !process::pid::sweep(folder, *pid));
         if let Some(controller) = &mut self.controller {
             controller.watch();
         }

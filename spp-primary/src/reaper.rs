@@ -6,6 +6,7 @@ use panel::area::Direction;
 use process::Error;
 use registry::folder::Folder;
 use registry::lease::{Slot, dead_leases, holders};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use crate::house::House;
@@ -24,12 +25,14 @@ pub struct Estate {
 }
 
 /// What [`Estate::reap`] did.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Reaped {
     /// Workers that it cleaned up after.
     pub workers: u32,
     /// mbufs that came back.
     pub mbufs: u64,
+    /// PIDs of their processes.
+    pub pids: BTreeSet<u32>,
 }
 
 impl Estate {
@@ -52,6 +55,9 @@ impl Estate {
             }
             reaped.workers += 1;
             reaped.mbufs += u64::from(found.mbufs);
+            if let Some(holder) = dead.holder().filter(|h| h.id != 0) {
+                reaped.pids.insert(holder.pid);
+            }
             dead.finish()?;
         }
         Ok(reaped)

@@ -174,7 +174,7 @@ fn readiness_is_announced_to_the_service_manager() {
     let path = hand.dir.join("notify");
     let manager = UnixDatagram::bind(&path).expect("a socket");
     manager.set_read_timeout(Some(LIMIT)).expect("a limit");
-    let mut hear = |wanted: &str| {
+    let hear = |wanted: &str| {
         let mut bytes = [0; 512];
         let count = manager.recv(&mut bytes).expect("a message");
         let text = String::from_utf8_lossy(&bytes[..count]).into_owned();

@@ -19,13 +19,16 @@ size_t spp_memzone_len(const struct rte_memzone *mz) { return mz->len; }
 int spp_heap(size_t *allocated, size_t *free)
 {
 	struct rte_malloc_socket_stats stats;
-	int ret = rte_malloc_get_socket_stats((int)rte_socket_id(), &stats);
+	unsigned int i, n = rte_socket_count();
 
-	if (ret == 0) {
-		*allocated = stats.heap_allocsz_bytes;
-		*free = stats.heap_freesz_bytes;
+	*allocated = *free = 0;
+	for (i = 0; i < n; i++) {
+		if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &stats) != 0)
+			return -1;
+		*allocated += stats.heap_allocsz_bytes;
+		*free += stats.heap_freesz_bytes;
 	}
-	return ret;
+	return n == 0 ? -1 : 0;
 }
 
 static void (*log_sink)(unsigned int level, const char *text, size_t len);

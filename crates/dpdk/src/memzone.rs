@@ -227,7 +227,7 @@ pub fn lookup_bare<T: Shared>(name: &str) -> Result<&'static T, Error> {
     Ok(unsafe { &*at.cast::<T>() })
 }
 
-/// How full DPDK's heap of this CPU's socket is: bytes that are allocated and that are free
+/// How full DPDK's heap is, all sockets together: bytes that are allocated and that are free
 /// (`rte_malloc_get_socket_stats`). `None` before EAL runs.
 pub fn heap() -> Option<(u64, u64)> {
     let (mut allocated, mut free) = (0, 0);

@@ -503,9 +503,9 @@ impl Board {
         Ok(())
     }
 
-    /// Ends all workers and waits until they have given their mbufs back, for a while: the primary
-    /// recovers what a worker that hangs keeps.
-    pub fn end(&mut self) {
+    /// Ends all workers and waits until they have given their mbufs back, for a while. False
+    /// if one did not end.
+    pub fn end(&mut self) -> bool {
         for hand in &mut self.hands {
             hand.tables.publish(Table {
                 patches: Vec::new(),
@@ -521,6 +521,7 @@ impl Board {
         while self.hands.iter().any(runs) && Instant::now() < limit {
             std::thread::sleep(Duration::from_micros(100));
         }
+        !self.hands.iter().any(runs)
     }
 
     /// Counts of a port in this process since the last clear.

@@ -126,9 +126,9 @@ impl Console {
         Ok(result?)
     }
 
-    /// Takes all patches out, closes all ports and ends the workers. What cannot be done in time is left to the
-    /// primary, which cleans up after this process in any case.
-    pub fn shut(&mut self) {
+    /// Takes all patches out, closes all ports and ends the workers. False if one did not end in time: then what
+    /// they hold is left to the primary, which cleans up once this process is gone.
+    pub fn shut(&mut self) -> bool {
         if let Err(e) = self.board.reset() {
             log::warn!("ending: {e}");
         }
@@ -138,7 +138,7 @@ impl Console {
                 log::warn!("ending: {code}: {e}");
             }
         }
-        self.board.end();
+        self.board.end()
     }
 
     fn take_back(&mut self, added: &[panel::PortCode]) {

@@ -3,7 +3,7 @@
 //! DPDK names files of a secondary by its PID, so two secondaries that are both PID 1 of their
 //! containers get in each other's way. Whoever finds its PID in use goes on in a child, which has another.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use registry::folder::Folder;
 use sys::lock::FileLock;
@@ -18,7 +18,7 @@ const TRIES: u32 = 64;
 pub fn settle(folder: &Folder) -> Result<FileLock, Error> {
     for _ in 0..TRIES {
         let pid = std::process::id();
-        let path = folder.path().join(format!("pid-{pid}.lock"));
+        let path = lock_path(folder, pid);
         if let Some(lock) = FileLock::try_lock(&path)?
             && !used_by_eal(folder.path().parent().unwrap_or(folder.path()), pid)
         {
@@ -30,6 +30,58 @@ pub fn settle(folder: &Folder) -> Result<FileLock, Error> {
     Err(Error::Refused(format!(
         "the PIDs of {TRIES} processes are all in use in this panel: give its containers one PID namespace"
     )))
+}
+
+fn lock_path(folder: &Folder, pid: u32) -> PathBuf {
+    folder.path().join(format!("pid-{pid}.lock"))
+}
+
+/// Removes what DPDK keeps in the runtime folder for a secondary that is dead: copies of its memory maps
+/// (1.5 MB of a tmpfs) and its socket. DPDK leaves them there, also after an orderly end. What a living
+/// process uses is left alone. False if there is something that a process which is just ending has not let go of
+/// yet: to be called again.
+pub fn sweep(folder: &Folder, pid: u32) -> bool {
+    let path = lock_path(folder, pid);
+    // Whoever has settled on this PID again is swept after when it ends.
+    let Ok(Some(_lock)) = FileLock::try_lock(&path) else {
+        return true;
+    };
+    let runtime_dir = folder.path().parent().unwrap_or(folder.path());
+    let Ok(entries) = std::fs::read_dir(runtime_dir) else {
+        return true;
+    };
+    let mut all = true;
+    let (end, start) = (format!("_{pid}"), format!("mp_socket_{pid}_"));
+    for entry in entries.flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        let dead = if name.starts_with("fbarray_") && name.ends_with(&end) {
+            !sys::lock::is_flocked(&path)
+        } else if name.starts_with(&start) {
+            is_deaf(&path)
+        } else {
+            continue;
+        };
+        if dead {
+            remove(&path);
+        }
+        all &= dead;
+    }
+    remove(&path);
+    all
+}
+
+fn remove(path: &Path) {
+    if let Err(e) = std::fs::remove_file(path) {
+        log::warn!("{} stays: {e}", path.display());
+    }
+}
+
+/// Whether nobody has bound this socket any more.
+fn is_deaf(path: &Path) -> bool {
+    let socket = std::os::unix::net::UnixDatagram::unbound();
+    let refused = socket.and_then(|socket| socket.connect(path)).err();
+    refused.is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 /// Whether a process with our PID, seen from its own namespace, keeps DPDK's memory maps (foreign

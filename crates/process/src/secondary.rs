@@ -1,5 +1,6 @@
 //! Starting a secondary: find the panel, take an id and lcore ids, start EAL, build the board.
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -82,17 +83,24 @@ pub struct Secondary {
     pub console: Console,
     /// The panel's shared memory.
     pub area: Area,
-    /// What we hold of the registry; to be dropped last.
+    /// What we hold of the registry.
     pub leases: Leases,
     /// The panel's folder.
     pub folder: Folder,
 }
 
-/// The id and lcore ids of a process.
+/// The id and lcore ids of a process. Dropped, they are still held until the kernel ends the process: it lets go of
+/// them only when the last thread is gone, so that the primary never cleans up after a worker that is still at work,
+/// stuck as it may be.
 pub struct Leases {
-    _id: IdLease,
-    _lcores: Vec<LcoreLease>,
-    _pid: FileLock,
+    held: ManuallyDrop<(IdLease, Vec<LcoreLease>, FileLock)>,
+}
+
+impl Leases {
+    /// Gives them up now. Only when all workers have ended.
+    pub fn let_go(self) {
+        drop(ManuallyDrop::into_inner(self.held));
+    }
 }
 
 /// What an lcore does until it returns.
@@ -215,9 +223,7 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
         eal,
         first,
         leases: Leases {
-            _id: id,
-            _lcores: leases,
-            _pid: pid,
+            held: ManuallyDrop::new((id, leases, pid)),
         },
     })
 }
