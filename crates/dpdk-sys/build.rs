@@ -119,6 +119,7 @@ fn main() {
         .prepend_enum_name(false)
         .allowlist_function("rte_eal_(init|cleanup|process_type|primary_proc_alive|remote_launch|wait_lcore|get_runtime_dir)")
         .allowlist_function("rte_(lcore_count|get_next_lcore|version|strerror|get_tsc_hz|socket_id)")
+        .allowlist_function("rte_service_finalize")
         .allowlist_function("rte_memzone_(reserve_aligned|lookup|free)")
         .allowlist_function("rte_ring_(create|lookup|free)")
         .allowlist_function("rte_pktmbuf_(pool_create_by_ops|free_bulk)")

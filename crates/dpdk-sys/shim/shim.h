@@ -20,6 +20,7 @@
 #include <rte_memzone.h>
 #include <rte_ring.h>
 #include <rte_version.h>
+#include <rte_service_component.h>
 #include <rte_vhost.h>
 
 /* Offsets of the fields that the data plane touches. */
