@@ -289,3 +289,8 @@ fn a_peer_that_stops_within_a_header_holds_nobody_up() {
 fn a_peer_that_stops_within_a_payload_holds_nobody_up() {
     silent_after(&message(SET_VRING_ADDR, FLAGS, 40, &[0; 20]));
 }
+
+#[test]
+fn a_peer_that_keeps_its_whole_payload_back_holds_nobody_up() {
+    silent_after(&message(SET_VRING_ADDR, FLAGS, 40, &[]));
+}
