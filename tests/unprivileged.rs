@@ -171,6 +171,11 @@ fn a_user_without_capabilities_runs_a_panel() {
     sender.quit();
     receiver.quit();
 
+    let reason = panel.refused("nfv 1 add tap:1");
+    assert!(reason.contains("CAP_NET_ADMIN"), "{reason}");
+    panel.ok("nfv 1 add memif:1");
+    panel.ok("nfv 1 del memif:1");
+
     panel.ok("nfv 1 patch nullpmd:0 ring:1");
     panel.ok("nfv 2 patch ring:1 nullpmd:0");
     wait_until("packets from null to null", LIMIT, || {
