@@ -11,7 +11,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 #[track_caller]
 fn refused(panel: &Panel, method: &str, path: &str, body: &str) {
-    let shown = &body[..body.floor_char_boundary(80)];
+    let shown: String = body.chars().take(80).collect();
     let answer = http::request(panel.rest(), method, path, &[], body, LIMIT)
         .unwrap_or_else(|error| panic!("{method} {path} {shown}: {error}"));
     assert!(

@@ -101,7 +101,7 @@ fn the_totals_of_a_ring_never_go_backwards() {
     let taken = panel.port(3, "ring:0").counters.rx_packets;
     assert_eq!(ring.rx, taken);
     assert!(
-        ring.rx > 0 && ring.rx <= ring.tx + 32,
+        ring.rx > 0 && ring.rx <= ring.tx + 64,
         "a kill may leave a burst uncounted: {ring:?}"
     );
     panel.finish();
