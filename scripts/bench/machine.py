@@ -109,7 +109,8 @@ class Process:
             )
         except OSError as e:
             raise Unavailable(f"{argv[0]} cannot be started: {e}") from e
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         while True:

@@ -4,7 +4,7 @@ import itertools
 import os
 import re
 
-from machine import Process, huge_dir
+from machine import Process, forget, huge_dir
 
 PROMPT = "testpmd> "
 _count = itertools.count()
@@ -20,8 +20,10 @@ class TestPmd(Process):
         argv += ["--no-telemetry", "--huge-dir", huge_dir()]
         if memory:
             argv += ["-m", memory]
+        self.prefix = None
         if eal is None:
-            eal = ["--in-memory", "--single-file-segments", f"--file-prefix=pmd{os.getpid()}n{next(_count)}"]
+            self.prefix = f"benchpmd{os.getpid()}n{next(_count)}"
+            eal = ["--in-memory", "--single-file-segments", f"--file-prefix={self.prefix}"]
         argv += eal
         for vdev in vdevs:
             argv.append(f"--vdev={vdev}")
@@ -36,6 +38,12 @@ class TestPmd(Process):
         start = len(self.text)
         self.send(line)
         return self.wait_text(PROMPT, start)
+
+    def end(self):
+        super().end()
+        # EAL leaves its runtime folder, in memory or not.
+        if self.prefix:
+            forget(self.prefix)
 
     def stop(self):
         """Stops forwarding; gives what testpmd says: see `Stopped`."""
