@@ -45,7 +45,7 @@ fn find_libclang() {
     };
     if !folders.iter().any(|f| has(f)) {
         missing(
-            "dpdk-sys: libclang was not found: install libclang-14-dev and clang-14 (Debian: apt-get install libclang-14-dev clang-14)",
+            "dpdk-sys: libclang was not found: install libclang and clang, 14 or newer (Debian: apt-get install libclang-dev clang)",
             "or name its folder in LIBCLANG_PATH",
         );
     }

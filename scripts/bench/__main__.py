@@ -34,6 +34,12 @@ def arguments():
     args = parser.parse_args()
     if args.rounds < 1 or args.seconds <= 0:
         parser.error("--rounds and --seconds must be above 0")
+    if args.json:
+        # Said now, not after all has been measured.
+        try:
+            open(args.json, "a").close()
+        except OSError as e:
+            parser.error(f"--json {args.json}: {e.strerror}")
     return args
 
 
