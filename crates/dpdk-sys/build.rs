@@ -124,7 +124,7 @@ fn main() {
         .allowlist_function("rte_ring_(create|lookup|free)")
         .allowlist_function("rte_pktmbuf_(pool_create_by_ops|free_bulk)")
         .allowlist_function("rte_mempool_(lookup|free|avail_count)")
-        .allowlist_function("rte_vdev_(init|uninit)")
+        .allowlist_function("rte_(vdev_(init|uninit)|eth_dev_get_mtu)")
         .allowlist_function("rte_vhost_.*")
         .allowlist_type("rte_vhost_device_ops")
         .opaque_type("rte_(mbuf|mempool|ring|memzone|eth_.*|mempool_.*)")

@@ -168,6 +168,11 @@ impl Burst {
         bytes
     }
 
+    /// Length of the first packet, in bytes; `None` if there is none.
+    pub fn first_len(&self) -> Option<u32> {
+        self.mbufs[..self.len].first().map(|m| Mbuf(*m).pkt_len())
+    }
+
     /// The first segment of packet `i`.
     pub fn packet(&self, i: usize) -> Option<&[u8]> {
         // SAFETY of the borrow: `first` lends from the mbuf, which the burst keeps.

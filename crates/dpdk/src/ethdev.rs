@@ -180,6 +180,18 @@ impl EthDev {
         }
     }
 
+    /// The longest frame that fits its MTU (`rte_eth_dev_get_mtu`), with two VLAN tags, without the
+    /// frame check sequence.
+    pub fn longest_frame(&self) -> u32 {
+        const HEADER: u32 = 14 + 2 * 4;
+        let mut mtu = 0;
+        // SAFETY: a place for the number; an unknown port is refused.
+        match unsafe { ffi::rte_eth_dev_get_mtu(self.port, &mut mtu) } {
+            0 => u32::from(mtu) + HEADER,
+            _ => u32::MAX,
+        }
+    }
+
     /// A queue pair for a worker. The caller has claimed it, and the queue exists.
     pub fn queue(&self, queue: u16, keeps_mbufs: bool) -> EthQueue {
         EthQueue {

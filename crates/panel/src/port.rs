@@ -9,7 +9,7 @@ use dpdk::{BURST, Burst, Lcore, PoolCache, Ring};
 
 use crate::area::{Area, Direction, DropReason, Ends};
 use crate::bell::Ringer;
-use crate::code::PortCode;
+use crate::code::{PortCode, PortKind};
 use crate::pcap::Pcap;
 
 /// Length of a packet that a nullpmd port gives, in bytes without the frame check sequence.
@@ -53,6 +53,7 @@ enum Kind {
         stay: Stay,
         queue: EthQueue,
         keeps_mbufs: bool,
+        longest: u32,
     },
 }
 
@@ -141,6 +142,7 @@ impl Port {
             stay,
             queue: device.queue(queue, keeps_mbufs),
             keeps_mbufs,
+            longest: device.longest_frame(),
         };
         Port {
             code,
@@ -164,6 +166,8 @@ impl Port {
         let state = |up| if up { LinkState::Up } else { LinkState::Down };
         match &self.kind {
             Kind::Vhost { link, .. } => state(link.is_up()),
+            // The kernel's side of a tap is what matters, and net_tap does not tell of it.
+            Kind::Device { .. } if self.code.kind() == PortKind::Tap => LinkState::None,
             Kind::Device { device, .. } => device.link().map_or(LinkState::None, state),
             Kind::Pcap(files) if files.ended() => LinkState::Down,
             Kind::Ring { .. } | Kind::Null | Kind::Pcap(_) => LinkState::None,
@@ -278,6 +282,11 @@ impl Port {
                 sent
             }
         }
+    }
+
+    /// Whether a frame of `len` bytes is longer than the port ever takes.
+    pub(crate) fn is_too_long(&self, len: u32) -> bool {
+        matches!(&self.kind, Kind::Device { longest, .. } if len > *longest)
     }
 
     /// Why the port refused what is left of a burst.

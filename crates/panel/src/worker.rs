@@ -8,7 +8,7 @@ use std::time::Duration;
 use dpdk::vhost::Link;
 use dpdk::{BURST, Burst, tsc};
 
-use crate::area::{PatchBlock, WorkerBlock};
+use crate::area::{DropReason, PatchBlock, WorkerBlock};
 use crate::bell::Bell;
 use crate::port::{Context, Port, Wakes};
 use crate::published::Subscriber;
@@ -113,13 +113,33 @@ fn carry(patch: &Running, cx: &mut Context, burst: &mut Burst, pace: &mut Pace) 
     add(&counters.tx_packets, sent as u64);
     add(&counters.tx_bytes, bytes);
     if !burst.is_empty() {
-        add(
-            &counters.drops[patch.dst.refusal() as usize],
-            burst.len() as u64,
-        );
-        burst.clear(&mut cx.cache);
+        refused(patch, cx, burst);
     }
     n
+}
+
+/// Drops and counts what the destination refused. A driver stops at a frame that is too long for it:
+/// that one goes, and what stands behind it is offered again.
+#[cold]
+fn refused(patch: &Running, cx: &mut Context, burst: &mut Burst) {
+    let counters = patch.counters;
+    while burst
+        .first_len()
+        .is_some_and(|len| patch.dst.is_too_long(len))
+    {
+        burst.clear_front(1, &mut cx.cache);
+        add(&counters.drops[DropReason::TooBig as usize], 1);
+        if !burst.is_empty() {
+            let (sent, bytes) = patch.dst.send(cx, burst);
+            add(&counters.tx_packets, sent as u64);
+            add(&counters.tx_bytes, bytes);
+        }
+    }
+    add(
+        &counters.drops[patch.dst.refusal() as usize],
+        burst.len() as u64,
+    );
+    burst.clear(&mut cx.cache);
 }
 
 impl Worker {

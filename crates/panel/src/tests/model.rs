@@ -98,6 +98,7 @@ fn reason(error: &BoardError) -> &'static str {
     match error {
         BoardError::NoPort(_) => "no port",
         BoardError::Exists(_) => "exists",
+        BoardError::Gone(_) => "gone",
         BoardError::NotPatched(_) => "not patched",
         BoardError::Claimed { .. } => "claimed",
         BoardError::NoWorker { .. } => "no worker",
