@@ -126,7 +126,7 @@ fn bad_command_lines_are_refused_with_the_reason() {
         ("--sec-id 9 --tx nonsense", "nonsense"),
         ("--sec-id 9 --tx ring:0 --size 59", "60"),
         ("--sec-id 9 --tx ring:0 --flows 0", "0 flows"),
-        ("--sec-id 9 --tx ring:0 --seconds -1", "--seconds"),
+        ("--sec-id 9 --tx ring:0 --seconds=-1", "--seconds"),
         ("--sec-id 9 --tx ring:0 --lcores 0,1", "one CPU"),
     ] {
         let mut run = traffic(&panel, args);

@@ -104,6 +104,7 @@ fn reason(error: &BoardError) -> &'static str {
         BoardError::NoWorker { .. } => "no worker",
         BoardError::Stuck { .. } => "stuck",
         BoardError::Full { .. } => "full",
+        BoardError::Gone(_) => "gone",
     }
 }
 
