@@ -66,7 +66,7 @@ fn what_a_full_ring_refuses_is_not_sent_and_its_numbers_come_again() {
     // Nobody takes anything out yet: 1,023 fit.
     let mut run = traffic(
         &panel,
-        "--sec-id 9 --tx ring:2 --rx ring:3 --count 5000 --patience 30",
+        "--sec-id 9 --tx ring:2 --rx ring:3 --count 5000 --patience 10",
     );
     wait_until("the ring to be full", LIMIT, || panel.in_rings() == 1023);
     panel.ok("nfv 1 patch ring:2 ring:3");
