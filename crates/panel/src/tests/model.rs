@@ -104,7 +104,6 @@ fn reason(error: &BoardError) -> &'static str {
         BoardError::NoWorker { .. } => "no worker",
         BoardError::Stuck { .. } => "stuck",
         BoardError::Full { .. } => "full",
-        BoardError::Gone(_) => "gone",
     }
 }
 
@@ -175,7 +174,7 @@ fn step(bench: &Bench, board: &mut Board, model: &Model, random: &mut Random) ->
         }
     };
     assert_eq!(
-        done.as_ref().map(|()| ()).map_err(reason),
+        done.map_err(|e| reason(&e)),
         expected,
         "{a} {b} on {model:?}"
     );
