@@ -288,6 +288,7 @@ fn raise(
         phys,
         info,
         controller,
+        connected: Default::default(),
         launcher: Launcher::new(log_dir),
         holder: holder_names(folder.clone()),
         recovered: 0,

@@ -91,7 +91,7 @@ fn has_primary(c: &Controller, rest: u16) -> bool {
     false
 }
 
-/// The controller that this primary started and watches.
+/// The controller that this primary watches, started by it or found running.
 pub struct ControllerChild {
     settings: Controller,
     child: Option<Child>,
@@ -109,6 +109,11 @@ impl ControllerChild {
             );
             return Ok(None);
         };
+        let mut this = ControllerChild {
+            settings: settings.clone(),
+            child: None,
+            started: Instant::now(),
+        };
         match who_answers(settings, rest) {
             Answers::Ours if has_primary(settings, rest) => {
                 return Err(Error::Refused(format!(
@@ -121,7 +126,7 @@ impl ControllerChild {
                     "controller: one answers at {}:{rest} already",
                     settings.address
                 );
-                return Ok(None);
+                return Ok(Some(this));
             }
             Answers::Other => {
                 return Err(Error::Refused(format!(
@@ -131,11 +136,6 @@ impl ControllerChild {
             }
             Answers::Nobody => {}
         }
-        let mut this = ControllerChild {
-            settings: settings.clone(),
-            child: None,
-            started: Instant::now(),
-        };
         this.launch(rest)?;
         let limit = Instant::now() + Duration::from_secs(5);
         while !matches!(who_answers(settings, rest), Answers::Ours) {
@@ -185,8 +185,9 @@ impl ControllerChild {
         Ok(())
     }
 
-    /// Starts it again if it has ended, at most once a second.
-    pub fn watch(&mut self) {
+    /// Starts it again if it has ended, at most once a second. One that we found running is no child of ours: that we
+    /// are `connected` to it tells that it lives.
+    pub fn watch(&mut self, connected: bool) {
         let Some(rest) = self.settings.rest else {
             return;
         };
@@ -202,6 +203,10 @@ impl ControllerChild {
                     return;
                 }
             }
+        }
+        if connected {
+            self.started = Instant::now();
+            return;
         }
         if self.started.elapsed() >= RESTART {
             self.started = Instant::now();

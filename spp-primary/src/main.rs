@@ -31,6 +31,9 @@ fn start() -> Result<(), Error> {
         Some(c) => Some(Link::start(format!("{}:{}", c.address, c.primary), to)?),
         None => None,
     };
+    if let Some(link) = &link {
+        primary.connected = link.connected();
+    }
     sys::proc::sd_notify("READY=1")?;
     log::info!(
         "panel {} is ready: start workers with spp-nfv --sec-id 1{}",

@@ -1,6 +1,8 @@
 //! What the primary does with its commands.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dpdk::ethdev::EthDev;
@@ -49,8 +51,10 @@ pub struct Primary {
     pub phys: Vec<Phy>,
     /// What foreign readers see.
     pub info: &'static PortInfo,
-    /// The controller, if we started it.
+    /// The controller, if we watch it.
     pub controller: Option<ControllerChild>,
+    /// Whether we are connected to it.
+    pub connected: Arc<AtomicBool>,
     /// What was launched.
     pub launcher: Launcher,
     /// Names holders of lcore ids.
@@ -310,7 +314,7 @@ impl Process for Primary {
         let folder = &self.folder;
         self.litter.retain(|pid| !process::pid::sweep(folder, *pid));
         if let Some(controller) = &mut self.controller {
-            controller.watch();
+            controller.watch(self.connected.load(Ordering::SeqCst));
         }
         if self.counted.elapsed() >= COUNT {
             self.counted = Instant::now();
@@ -329,7 +333,7 @@ impl Process for Primary {
     fn child_ended(&mut self) {
         self.launcher.reap();
         if let Some(controller) = &mut self.controller {
-            controller.watch();
+            controller.watch(self.connected.load(Ordering::SeqCst));
         }
     }
 

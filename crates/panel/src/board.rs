@@ -246,14 +246,24 @@ impl Board {
             },
         };
         let mut cables = self.cables.clone();
+        let mut begun: Vec<&'static PatchBlock> = Vec::new();
         for mate in mates.into_iter().chain([src]) {
             let same = self
                 .cables
                 .get(&mate)
                 .filter(|c| c.hand == hand && c.dst == dst);
-            let block = match same {
-                Some(cable) => cable.block,
-                None => self.counters(hand, mate, dst)?,
+            let block = match same.map(|cable| cable.block) {
+                Some(block) => block,
+                None => match self.counters(hand, mate, dst) {
+                    Ok(block) => {
+                        begun.push(block);
+                        block
+                    }
+                    Err(e) => {
+                        begun.into_iter().for_each(|b| self.area.end_patch(b));
+                        return Err(e);
+                    }
+                },
             };
             cables.insert(mate, Cable { dst, hand, block });
         }

@@ -24,6 +24,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 /// The thread that talks to the controller.
 pub struct Link {
     ending: Arc<AtomicBool>,
+    connected: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -31,12 +32,21 @@ impl Link {
     /// Connects to `address` (`host:port`) and keeps doing so; commands go to `events`.
     pub fn start(address: String, events: Sender<Event>) -> Result<Self, sys::Error> {
         let ending = Arc::new(AtomicBool::new(false));
-        let flag = ending.clone();
-        let thread = crate::threads::spawn("spp-link", move || keep_up(&address, &events, &flag))?;
+        let connected = Arc::new(AtomicBool::new(false));
+        let (flag, up) = (ending.clone(), connected.clone());
+        let thread = crate::threads::spawn("spp-link", move || {
+            keep_up(&address, &events, &flag, &up);
+        })?;
         Ok(Link {
             ending,
+            connected,
             thread: Some(thread),
         })
+    }
+
+    /// Whether it is connected now, for who wants to look from time to time.
+    pub fn connected(&self) -> Arc<AtomicBool> {
+        self.connected.clone()
     }
 }
 
@@ -68,14 +78,17 @@ fn try_one(to: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn keep_up(address: &str, events: &Sender<Event>, ending: &AtomicBool) {
+fn keep_up(address: &str, events: &Sender<Event>, ending: &AtomicBool, connected: &AtomicBool) {
     let mut complained = false;
     while !ending.load(Ordering::SeqCst) {
         match connect(address) {
             Ok(stream) => {
                 log::info!("connected to the controller at {address}");
                 complained = false;
-                match serve(stream, events, ending) {
+                connected.store(true, Ordering::SeqCst);
+                let served = serve(stream, events, ending);
+                connected.store(false, Ordering::SeqCst);
+                match served {
                     Ok(()) => return,
                     Err(e) => {
                         log::warn!("the controller at {address} is gone ({e}): connecting again")
