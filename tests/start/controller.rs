@@ -64,7 +64,14 @@ fn the_controller_outlives_its_primary_and_serves_the_next() {
     panel.start_primary();
     assert_eq!(controller_pid(panel.prefix()), first);
     assert_eq!(panel.detail(0).client_id, 0);
-    // It ends though it is no child of this primary: `finish` waits for it.
+    // It is no child of this primary, which watches it all the same.
+    kill(first);
+    wait_until("another controller", LIMIT, || {
+        controller_pid(panel.prefix()) != first
+    });
+    wait_until("the primary to be registered", LIMIT, || {
+        panel.http("GET", "/v1/primary/status", "").status == 200
+    });
     panel.finish();
 }
 
