@@ -211,13 +211,17 @@ impl Worker {
             if self.poll == Poll::Adaptive
                 && now.wrapping_sub(last_packet) >= REST_AFTER_US * per_us
             {
-                match self.rest(&mut cx, &mut burst) {
-                    Rest::Slept => add(&self.block.rests, 1),
-                    Rest::Found(n) => packets += n as u64,
-                    Rest::Refused => {}
-                }
+                let rest = self.rest(&mut cx, &mut burst);
                 now = tsc();
-                last_packet = now;
+                match rest {
+                    // One look at all sources, and to rest again if there is nothing.
+                    Rest::Slept => add(&self.block.rests, 1),
+                    Rest::Found(n) => {
+                        packets += n as u64;
+                        last_packet = now;
+                    }
+                    Rest::Refused => last_packet = now,
+                }
                 // Every source is looked at once after a rest.
                 paces
                     .iter_mut()
