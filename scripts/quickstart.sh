@@ -55,7 +55,7 @@ if ! is_root; then
     RUNTIME=$XDG_RUNTIME_DIR/dpdk
 fi
 
-command -v cargo >/dev/null || die "cargo is not in the PATH of $(id -un): install a Rust toolchain (1.85 or newer) with rustup"
+command -v cargo >/dev/null || die "cargo is not in the PATH of $(id -un): install a Rust toolchain (1.91 or newer) with rustup"
 step "Build (release)"
 cargo build --release --workspace --bins --quiet
 BIN=$(target_dir)/release

@@ -99,14 +99,14 @@ apt_update_once() {
 check_rust() {
     local version
     if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
-        MISSING+=("the Rust toolchain (cargo, rustc 1.85 or newer): install it with rustup or your distribution")
+        MISSING+=("the Rust toolchain (cargo, rustc 1.91 or newer): install it with rustup or your distribution")
         return
     fi
     version=$(rustc --version 2>/dev/null | sed -n 's/^rustc \([0-9]*\)\.\([0-9]*\).*/\1 \2/p') || version=''
     if [ -z "$version" ]; then
         MISSING+=("a Rust toolchain that works ('rustc --version' fails: rustup default stable)")
-    elif [ "${version% *}" -eq 1 ] && [ "${version#* }" -lt 85 ]; then
-        MISSING+=("rustc 1.85 or newer (this is 1.${version#* }): rustup update stable")
+    elif [ "${version% *}" -eq 1 ] && [ "${version#* }" -lt 91 ]; then
+        MISSING+=("rustc 1.91 or newer (this is 1.${version#* }): rustup update stable")
     fi
 }
 
