@@ -26,6 +26,8 @@ pub struct Proc {
     child: Child,
     stdin: Option<ChildStdin>,
     output: Arc<Output>,
+    /// Standard error, where it is kept apart.
+    errors: Option<Arc<Output>>,
     status: Option<ExitStatus>,
 }
 
@@ -36,6 +38,21 @@ impl Proc {
     /// If it cannot be started.
     #[track_caller]
     pub fn spawn(name: &str, command: &mut Command) -> Self {
+        Self::start(name, command, false)
+    }
+
+    /// The same for a program whose prompt is waited for: standard error is kept apart, or what it
+    /// writes there would stand in the middle of the prompt now and then.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[track_caller]
+    pub fn spawn_with_prompt(name: &str, command: &mut Command) -> Self {
+        Self::start(name, command, true)
+    }
+
+    #[track_caller]
+    fn start(name: &str, command: &mut Command, apart: bool) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -44,13 +61,16 @@ impl Proc {
             .unwrap_or_else(|error| panic!("{name}: cannot start {command:?}: {error}"));
         let output = Arc::new(Output::default());
         output.follow(child.stdout.take().expect("piped"));
-        output.follow(child.stderr.take().expect("piped"));
+        let errors = apart.then(Arc::<Output>::default);
+        let to = errors.as_ref().unwrap_or(&output);
+        to.follow(child.stderr.take().expect("piped"));
         let stdin = child.stdin.take();
         Self {
             name: name.to_owned(),
             child,
             stdin,
             output,
+            errors,
             status: None,
         }
     }
@@ -210,7 +230,10 @@ impl Proc {
     }
 
     fn tail(&self) -> String {
-        let text = self.output();
+        let mut text = self.output();
+        if let Some(errors) = &self.errors {
+            text.insert_str(0, &errors.text());
+        }
         let lines: Vec<&str> = text.lines().collect();
         let from = lines.len().saturating_sub(TAIL);
         format!(

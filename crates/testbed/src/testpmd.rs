@@ -115,7 +115,7 @@ impl Builder {
             .arg("--total-num-mbufs=8192")
             .arg(format!("--forward-mode={}", self.mode));
         command.args(&self.args);
-        let mut proc = Proc::spawn(&format!("testpmd {}", self.name), &mut command);
+        let mut proc = Proc::spawn_with_prompt(&format!("testpmd {}", self.name), &mut command);
         proc.wait_output(PROMPT, START);
         TestPmd { proc, prefix }
     }
