@@ -22,7 +22,7 @@ const REST_AFTER_US: u64 = 100;
 /// Longest rest while every source wakes us by itself.
 const LONG_REST: Duration = Duration::from_millis(200);
 /// Longest rest while a source cannot wake us.
-const SHORT_REST: Duration = Duration::from_micros(500);
+const SHORT_REST: Duration = Duration::from_millis(1);
 
 /// Whether a worker may rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
