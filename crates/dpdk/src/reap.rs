@@ -41,31 +41,30 @@ pub fn recover(
     pool.depot.mend(dead);
     pool.forget_cache(dead);
 
-    let mut found: Vec<Mbuf> = Vec::new();
+    let mut held: HashSet<Mbuf> = HashSet::new();
     walk(pool, |m| {
         if m.tag().load(Ordering::Acquire) == tag {
-            found.push(m);
+            held.insert(m);
         }
     });
-    if found.is_empty() {
+    if held.is_empty() {
         return Recovered::default();
     }
-    let mut elsewhere: HashSet<Mbuf> = HashSet::new();
     pool.depot.for_each(|m| {
-        elsewhere.insert(m);
+        held.remove(&m);
     });
     for ring in rings {
         ring.for_each(|head| {
             // Whatever its mbufs are tagged with: its consumer, or its dead one, may have tagged a part of
             // the chain only, and all of it is in the ring until that is finished.
             chain(head, |m| {
-                elsewhere.insert(m);
+                held.remove(&m);
             });
         });
     }
-    let mut ours: Vec<Mbuf> = found
+    let mut ours: Vec<Mbuf> = held
         .into_iter()
-        .filter(|m| !elsewhere.contains(m) && m.tag().load(Ordering::Acquire) == tag)
+        .filter(|m| m.tag().load(Ordering::Acquire) == tag)
         .collect();
     if driver_held {
         // From now on they are the driver's: the next worker with this id has no claim to them.
@@ -105,14 +104,14 @@ pub struct Audit {
 /// Looks for every mbuf of the pool in its depot and in `rings`. Run by the primary's housekeeping thread, which
 /// keeps no mbufs itself. While workers run, what they hold or move meanwhile is missing or seen twice.
 pub fn audit(pool: &Pool, rings: &[Ring]) -> Audit {
-    let mut places: HashMap<Mbuf, u32> = HashMap::new();
+    let mut places: HashMap<Mbuf, u8> = HashMap::with_capacity(pool.size() as usize);
     walk(pool, |m| {
         places.insert(m, 0);
     });
     let mut found = |m: Mbuf| {
         // A ring may hold mbufs of other pools.
         if let Some(count) = places.get_mut(&m) {
-            *count += 1;
+            *count = count.saturating_add(1);
         }
     };
     pool.depot.for_each(&mut found);
