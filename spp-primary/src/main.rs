@@ -19,6 +19,8 @@ fn start() -> Result<(), Error> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let options = options::parse(&args)?;
     logging::start(options.log_level);
+    // The audit of the pool takes more than a megabyte.
+    sys::proc::keep_no_large_blocks();
     sys::signal::block_all()?;
     let (to, events) = events::queue()?;
     let boot::Booted {

@@ -17,7 +17,7 @@ use protocol::command::VhostMode;
 use registry::Incarnation;
 use registry::announce::{PanelInfo, wait_ready};
 use registry::folder::{Folder, runtime_dir};
-use registry::lease::{Holder, IdLease, LcoreLease, LcoreRange, holders};
+use registry::lease::{Holder, IdLease, LcoreLease, LcoreRange, StartTurn, holders};
 use sys::affinity::CpuSet;
 use sys::lock::FileLock;
 
@@ -32,6 +32,8 @@ use crate::{Error, pid, threads};
 const ID_WAIT: Duration = Duration::from_secs(1);
 /// How long lcore ids that are being cleaned up are waited for.
 const LCORE_WAIT: Duration = Duration::from_secs(2);
+/// How long other processes that start are let go first.
+const TURN_WAIT: Duration = Duration::from_secs(2);
 /// How long EAL may take to start: it maps all hugepages of the primary.
 const EAL_WAIT: Duration = Duration::from_secs(30);
 
@@ -178,6 +180,7 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
         config.extra.push(format!("--base-virtaddr={base:#x}"));
     }
 
+    let turn = StartTurn::take(&folder, TURN_WAIT)?;
     // EAL pins the thread that starts it: that thread becomes the first worker, ours stays free.
     let (ready, started) = bounded::<Result<Eal, dpdk::EalError>>(1);
     let (first, hired) = bounded::<Work>(1);
@@ -196,6 +199,7 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
     let eal = started
         .recv_timeout(EAL_WAIT)
         .map_err(|_| Error::Refused(format!("DPDK's EAL did not start within {EAL_WAIT:?}")))??;
+    drop(turn);
 
     let pool = Pool::lookup(&info.pool.name)?;
     let operations = pool.operations();

@@ -27,6 +27,13 @@ pub fn is_alive(pid: u32) -> bool {
     !matches!(state, None | Some('Z' | 'X' | 'x'))
 }
 
+/// Makes the allocator give blocks of 128 kB and more back to the system when they are freed (`mallopt(3)`): by itself
+/// it takes the first such block that is freed as a sign to keep the next ones.
+pub fn keep_no_large_blocks() {
+    // SAFETY: mallopt takes two numbers; at worst it changes nothing.
+    unsafe { nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, 128 * 1024) };
+}
+
 /// Bytes of memory of ours that are resident, hugepages not counted
 /// (`RssAnon + RssFile + RssShmem` of `/proc/self/status`).
 ///

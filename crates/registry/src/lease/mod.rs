@@ -9,6 +9,7 @@ mod id;
 mod lcore;
 mod slot;
 mod survey;
+mod turn;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use id::IdLease;
 pub use lcore::{LcoreLease, LcoreRange};
 pub use slot::Slot;
 pub use survey::{DeadLease, HeldLease, dead_leases, holders, workers_per_cpu};
+pub use turn::StartTurn;
 
 /// The highest process id; ids run from 1.
 pub const MAX_PROCESS_ID: u32 = 127;
