@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures SPP and its opponents in interleaved runs; see docs/performance.md. The cases are in
+# Measures SPP and its opponents in slices that take turns; see docs/performance.md. The cases are in
 # scripts/bench/ (Python, standard library only); this builds what they run.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -29,6 +29,8 @@ fi
 if [ "$BUILD" = yes ]; then
     command -v cargo >/dev/null || die "cargo is not in the PATH: install a Rust toolchain"
     cargo build --release --workspace --bins --quiet
+    # What the machine's CPUs cost by themselves.
+    cargo build --release --package sys --example cpu_pair --quiet
 fi
 REVISION=$(git describe --always --dirty 2>/dev/null || say unknown)
 ARGS+=(--bin-dir "$(target_dir)/release" --revision "$REVISION")

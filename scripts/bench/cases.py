@@ -5,14 +5,15 @@ from typing import Callable, Optional
 
 import latency
 import traffic
+from session import alone
 
 
 @dataclass
 class Side:
-    """One of those compared: `run(bin_dir, seconds)` gives figures."""
+    """One of those compared: `open(bin_dir)` is a context that gives its `Session`."""
 
     name: str
-    run: Callable
+    open: Callable
 
 
 @dataclass
@@ -27,23 +28,25 @@ class Case:
     # The least ratio of ours to the other's, or, with `most`, the most of the figure itself.
     least: Optional[float] = None
     most: Optional[float] = None
-    # Largest spread, as a share of the median, that still counts as quiet.
-    quiet: float = 0.10
+    # Slices of each side, their length in seconds, and how many must be undisturbed.
+    rounds: int = 40
+    seconds: float = 0.5
+    enough: int = 10
     # Whether a worker that waits for packets makes the figure one of the generator.
     generated: bool = False
 
 
 CPU = ("pps-per-cpu", "Mpackets per CPU-second")
+# Those that take their own time.
+ONCE = {"rounds": 3, "seconds": 5.0, "enough": 1}
 
 CASES = [
     Case("null", "net_null -> net_null (phy ports), one worker", *CPU, traffic.null_spp,
          Side("testpmd io", traffic.null_testpmd), least=1.05),
     Case("ring", "source -> ring -> sink, two processes, 64 B, as fast as they can: delivered", "pps",
-         "Mpps delivered", traffic.ring_spp, Side("two testpmd on net_ring", traffic.ring_testpmd), least=1.0,
-         quiet=0.2),
-    Case("ring-lossless", "generator -> ring -> ring -> sink, 64 B: highest rate without loss", "pps", "Mpps",
-         traffic.lossless_spp, Side("two testpmd on net_ring, one ring, with loss", traffic.ring_testpmd), least=1.0,
-         quiet=0.2, generated=True),
+         "Mpps delivered", traffic.ring_spp, Side("two testpmd on net_ring", traffic.ring_testpmd), least=1.0),
+    Case("ring-lossless", "two rings between two processes, 64 B, nothing lost: each way", "pps", "Mpps",
+         traffic.lossless_spp, Side("two testpmd on one net_ring, with loss", traffic.ring_testpmd), least=1.0),
     Case("vhost-64", "vhost <-> vhost, 64 B, one worker", *CPU, traffic.vhost_spp(64),
          Side("testpmd io on net_vhost", traffic.vhost_testpmd(64)), least=1.10, generated=True),
     Case("vhost-1518", "vhost <-> vhost, 1518 B, one worker", *CPU, traffic.vhost_spp(1518),
@@ -52,12 +55,14 @@ CASES = [
          traffic.vhost_spp(64, idle_rings=64), Side("the same with none", traffic.vhost_spp(64)), least=0.90,
          generated=True),
     Case("patch", "`patch` sent -> a packet went the new way (upper bound), 99th percentile", "p99-ms", "ms",
-         latency.patch_latency, most=1.0, quiet=1.0),
-    Case("start", "secondary started -> listed by the controller", "median-ms", "ms", latency.start_latency,
-         most=150.0, quiet=0.5),
+         alone(latency.patch_latency), most=1.0, **ONCE),
+    Case("start", "secondary started -> listed by the controller", "median-ms", "ms", alone(latency.start_latency),
+         most=150.0, **ONCE),
     Case("memory", "resident memory beyond hugepages: the largest of primary, controller, nfv", "largest-mb", "MB",
-         latency.memory_spp, Side("testpmd", latency.memory_testpmd), most=40.0),
-    Case("rest", "first packet after a rest, there and back, 99th percentile", "p99-us", "us", latency.rest_latency,
-         most=200.0, quiet=0.5),
-    Case("idle", "CPU that an idle nfv takes", "larger-percent", "% of a CPU", latency.idle_cpu, most=5.0, quiet=1.0),
+         alone(latency.memory_spp), Side("testpmd", alone(latency.memory_testpmd)), most=40.0, **ONCE),
+    Case("rest", "first packet after a rest, there and back, 99th percentile", "p99-us", "us",
+         alone(latency.rest_latency), Side("a bare eventfd of the kernel, one way", alone(latency.wake_latency)),
+         most=200.0, **ONCE),
+    Case("idle", "CPU that an idle nfv takes", "larger-percent", "% of a CPU", alone(latency.idle_cpu), most=5.0,
+         **ONCE),
 ]

@@ -7,7 +7,7 @@ import socket
 import time
 
 from guest import Guest
-from machine import BenchError, Process, cpus, memory_mb, wait_until
+from machine import BenchError, Process, cpu_pair, cpus, memory_mb, wait_until
 from panel import Panel
 from stats import percentile
 from testpmd import TestPmd
@@ -180,6 +180,12 @@ def rest_latency(bin_dir, seconds):
             raise BenchError(f"the worker rested {rests} times before {len(rested)} packets: nothing was measured")
         return {"p99-us": 1e6 * percentile(rested, 99), "p50-us": 1e6 * percentile(rested, 50),
                 "awake-p50-us": 1e6 * percentile(awake, 50), "samples": len(rested)}
+
+
+def wake_latency(bin_dir, seconds):
+    """The kernel's own wake-up of a thread on the worker's CPU."""
+    middle, slow = cpu_pair(bin_dir, "wake", max(1, round(seconds)))
+    return {"p99-us": slow, "p50-us": middle}
 
 
 def idle_cpu(bin_dir, seconds):

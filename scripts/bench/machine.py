@@ -39,6 +39,20 @@ def cpus():
     return allowed[-1], allowed[0]
 
 
+def cpu_pair(bin_dir, what, *more):
+    """Figures of the two CPUs themselves (crates/sys/examples/cpu_pair.rs). Meanwhile nothing else should run."""
+    program = os.path.join(bin_dir, "examples", "cpu_pair")
+    worker, other = cpus()
+    argv = [program, what, str(other), str(worker), *map(str, more)]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    except OSError as e:
+        raise Unavailable(f"{program} cannot be started: {e.strerror} (scripts/bench.sh without --no-build)") from e
+    if done.returncode:
+        raise Unavailable(f"{program}: {done.stderr.strip()}")
+    return [float(word) for word in done.stdout.split()]
+
+
 def huge_dir():
     """The hugetlbfs mount of 2 MB pages that is ours."""
     with open("/proc/mounts") as mounts:
@@ -178,6 +192,14 @@ class Process:
                     fields = file.read().rsplit(")", 1)[1].split()
                 total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         return total
+
+    def waited_seconds(self, tid):
+        """Time that a thread was ready to run and had no CPU, in seconds; 0 where the kernel does not tell."""
+        try:
+            with open(f"/proc/{self.pid}/task/{tid}/schedstat") as file:
+                return int(file.read().split()[1]) / 1e9
+        except FileNotFoundError:
+            return 0.0
 
     def memory_mb(self):
         """Resident memory beyond hugepages, in megabytes: RssAnon + RssFile."""

@@ -138,6 +138,7 @@ class Measure:
         packets, busy = w1["packets"] - w0["packets"], w1["busy-cycles"] - w0["busy-cycles"]
         pps = packets * d1["tsc-hz"] / cycles
         share = (cpu1 - cpu0) / (t1 - t0)
+        polls = w1["polls"] - w0["polls"] - (w1["empty-polls"] - w0["empty-polls"])
         drops = [sum(sum(p["drops"].values()) for p in d["patches"]) for d in (d0, d1)]
         return {
             "pps": pps,
@@ -146,5 +147,7 @@ class Measure:
             "cycles": busy / packets if packets else None,
             # Of the time that the thread really ran.
             "busy": min(1.0, busy / cycles / share) if share else 0.0,
+            # Packets in a poll that found any.
+            "burst": packets / polls if polls else None,
             "drops": drops[1] - drops[0],
         }

@@ -1,4 +1,4 @@
-"""Medians, percentiles and spread."""
+"""Medians, percentiles and how sure a median is."""
 
 import math
 import statistics
@@ -10,10 +10,21 @@ def percentile(values, percent):
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def spread(values):
-    """Largest less smallest, as a share of the median; 0 for one value."""
-    middle = statistics.median(values)
-    return (max(values) - min(values)) / middle if middle else 0.0
+def sure(values, confidence=0.95):
+    """Between which two of the values the true median lies, with that confidence; `None` with too few of them.
+
+    By ranks, without any assumption about how they are distributed: that k of n values or fewer lie below
+    the median is a matter of tossing coins.
+    """
+    ordered = sorted(values)
+    n, below = len(ordered), 0.0
+    best = None
+    for k in range(n // 2):
+        below += math.comb(n, k) / 2**n
+        if 2 * below > 1 - confidence:
+            break
+        best = (ordered[k], ordered[n - 1 - k])
+    return best
 
 
 def medians(runs):
