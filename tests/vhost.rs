@@ -90,6 +90,32 @@ fn a_peer_that_is_killed_comes_back_to_the_same_port() {
     assert!(!panel.socket(1).exists());
 }
 
+/// The worker reads the queues of a guest that sends long frames; they go and come again under its hands.
+#[test]
+fn a_guest_starts_over_and_over_while_long_frames_pass() {
+    let panel = small().nfv_on(1, cpu(0)).start();
+    panel.ok("nfv 1 add vhost:1");
+    panel.ok("nfv 1 add nullpmd:0");
+    panel.ok("nfv 1 patch vhost:1 vhost:1");
+    let mut peer = client(&panel.socket(1), "io");
+    peer.command("set txpkts 1400");
+    for round in 0..50 {
+        panel.wait_link(1, "vhost:1", "up");
+        peer.start_tx_first(8);
+        wait_received(&panel, "vhost:1");
+        wait_delivered(&mut peer);
+        peer.stop();
+        let bytes = panel.port(1, "vhost:1").counters.rx_bytes;
+        assert!(
+            bytes / panel.port(1, "vhost:1").counters.rx_packets >= 1396,
+            "round {round}"
+        );
+        peer.command("port stop 0");
+        peer.command("port start 0");
+    }
+    assert_eq!(panel.port(1, "vhost:1").counters.drops.total(), 0);
+}
+
 #[test]
 fn a_process_that_is_killed_leaves_a_socket_that_its_successor_takes_over() {
     let mut panel = small().nfv_on(1, cpu(0)).start();

@@ -2,7 +2,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include <rte_cycles.h>
 #include <rte_log.h>
@@ -241,10 +245,100 @@ uint16_t spp_eth_tx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint
 	return rte_eth_tx_burst(port, queue, mbufs, n);
 }
 
+/* virtio_net_hdr_mrg_rxbuf, in front of each packet. */
+#define SPP_VIRTIO_HEADER 12
+/* Bytes of a packet that are fetched ahead at most. */
+#define SPP_FETCH_MAX UINT64_C(2048)
+
 int spp_vhost_kickfd(int vid, uint16_t queue)
 {
 	struct rte_vhost_vring vring;
 	if (rte_vhost_get_vhost_vring(vid, queue, &vring) != 0)
 		return -1;
 	return vring.kickfd;
+}
+
+int spp_vhost_map(int vid, uint16_t queue, struct spp_vhost_map *map)
+{
+	uint64_t features;
+	if (rte_vhost_get_negotiated_features(vid, &features) != 0 ||
+	    (features & (1ULL << VIRTIO_F_RING_PACKED | 1ULL << VIRTIO_F_IOMMU_PLATFORM)) != 0)
+		return -1;
+	struct rte_vhost_vring vring;
+	if (rte_vhost_get_vhost_vring(vid, queue, &vring) != 0 || vring.desc == NULL || vring.avail == NULL)
+		return -1;
+	/* Indexes are masked below. */
+	if (vring.size == 0 || (vring.size & (vring.size - 1)) != 0)
+		return -1;
+	struct rte_vhost_memory *memory = NULL;
+	if (rte_vhost_get_mem_table(vid, &memory) != 0)
+		return -1;
+	int ret = -1;
+	if (memory->nregions > 0 && memory->nregions <= SPP_VHOST_REGIONS) {
+		for (uint32_t i = 0; i < memory->nregions; i++) {
+			map->region[i].guest = memory->regions[i].guest_phys_addr;
+			map->region[i].size = memory->regions[i].size;
+			map->region[i].host = memory->regions[i].host_user_addr;
+		}
+		map->regions = memory->nregions;
+		map->desc = vring.desc;
+		map->avail = vring.avail;
+		map->size = vring.size;
+		ret = 0;
+	}
+	free(memory);
+	return ret;
+}
+
+#ifdef __x86_64__
+/* Else the compiler makes a write hint one for reading. The instruction does nothing where it is unknown. */
+#define SPP_PREFETCHW __attribute__((target("prfchw")))
+#else
+#define SPP_PREFETCHW
+#endif
+
+SPP_PREFETCHW
+void spp_vhost_fetch(const struct spp_vhost_map *map, int vid, uint16_t queue, struct rte_mbuf *const *mbufs, uint16_t n)
+{
+	const struct vring_desc *descs = map->desc;
+	const struct vring_avail *avail = map->avail;
+	const uint32_t mask = map->size - 1;
+	uint16_t next, used;
+	if (rte_vhost_get_vring_base(vid, queue, &next, &used) != 0)
+		return;
+	/* The guest may write anything here at any time: only what is masked is read, and the rest only hinted at. */
+	const uint16_t there = (uint16_t)(*(const volatile uint16_t *)&avail->idx - next);
+	n = RTE_MIN(n, there);
+	if (n > map->size)
+		return;
+	for (uint16_t i = 0; i < n; i++)
+		rte_prefetch0(&descs[avail->ring[(next + i) & mask] & mask]);
+	for (uint16_t i = 0; i < n; i++) {
+		const volatile struct vring_desc *desc = &descs[avail->ring[(next + i) & mask] & mask];
+		/* A header in a buffer of its own: the packet is in the next one. */
+		if (desc->len < RTE_CACHE_LINE_SIZE && (desc->flags & VRING_DESC_F_NEXT) != 0)
+			desc = &descs[desc->next & mask];
+		if ((desc->flags & VRING_DESC_F_INDIRECT) != 0)
+			continue;
+		const uint64_t guest = desc->addr;
+		uint64_t len = desc->len;
+		if (mbufs != NULL)
+			len = RTE_MIN(len, (uint64_t)mbufs[i]->pkt_len + SPP_VIRTIO_HEADER);
+		for (uint32_t r = 0; r < map->regions; r++) {
+			const struct spp_vhost_region *region = &map->region[r];
+			const uint64_t at = guest - region->guest;
+			if (at >= region->size)
+				continue;
+			const char *from = (const char *)(uintptr_t)(region->host + at);
+			/* No further than one buffer, whatever the guest says. */
+			len = RTE_MIN(len, SPP_FETCH_MAX);
+			if (mbufs != NULL)
+				for (uint64_t k = 0; k < len; k += RTE_CACHE_LINE_SIZE)
+					__builtin_prefetch(from + k, 1);
+			else
+				for (uint64_t k = 0; k < len; k += RTE_CACHE_LINE_SIZE)
+					__builtin_prefetch(from + k, 0);
+			break;
+		}
+	}
 }

@@ -121,4 +121,23 @@ uint16_t spp_eth_tx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint
 /* vhost */
 int spp_vhost_kickfd(int vid, uint16_t queue);
 
+/* Where a split virtqueue and the guest's memory lie. */
+#define SPP_VHOST_REGIONS 8
+struct spp_vhost_region {
+	uint64_t guest;
+	uint64_t size;
+	uint64_t host;
+};
+struct spp_vhost_map {
+	const void *desc;
+	const void *avail;
+	uint32_t size;
+	uint32_t regions;
+	struct spp_vhost_region region[SPP_VHOST_REGIONS];
+};
+/* 0, or -1 for a queue that cannot be looked at from outside: not ready, packed, behind an IOMMU. */
+int spp_vhost_map(int vid, uint16_t queue, struct spp_vhost_map *map);
+/* Begins to fetch what the next call will read (mbufs NULL) or write (for n mbufs). */
+void spp_vhost_fetch(const struct spp_vhost_map *map, int vid, uint16_t queue, struct rte_mbuf *const *mbufs, uint16_t n);
+
 #endif

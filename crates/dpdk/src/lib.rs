@@ -8,6 +8,7 @@
 //! * Every mbuf says in a tag who owns it ([`pool::Owner`]), so that what a killed worker held can
 //!   be told apart from what it had passed on.
 
+mod ahead;
 pub mod burst;
 pub mod depot;
 mod eal;

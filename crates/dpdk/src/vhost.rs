@@ -5,12 +5,13 @@
 //! is out of the burst that may still use it.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use dpdk_sys as ffi;
 
+use crate::ahead::Ahead;
 use crate::burst::Burst;
 use crate::pool::PoolCache;
 use crate::{Error, Lcore, c_string};
@@ -50,6 +51,10 @@ pub struct Link {
     vid: AtomicI32,
     receiving: AtomicBool,
     sending: AtomicBool,
+    /// We are told of its messages before they are handled.
+    watched: AtomicBool,
+    from_guest: Ahead,
+    to_guest: Ahead,
     /// Connections so far.
     connections: AtomicU64,
     /// Called when a peer has come.
@@ -90,6 +95,7 @@ unsafe extern "C" fn new_device(vid: c_int) -> c_int {
         // SAFETY: the device is ready; the guest need not kick a poller.
         unsafe { ffi::rte_vhost_enable_guest_notification(vid, queue, 0) };
     }
+    link.open_ahead(vid);
     link.connections.fetch_add(1, Ordering::Relaxed);
     link.vid.store(vid, Ordering::SeqCst);
     // Unwinding must not cross into C.
@@ -105,7 +111,40 @@ unsafe extern "C" fn destroy_device(vid: c_int) {
     while link.receiving.load(Ordering::SeqCst) || link.sending.load(Ordering::SeqCst) {
         std::thread::yield_now();
     }
+    link.close_ahead();
 }
+
+unsafe extern "C" fn new_connection(vid: c_int) -> c_int {
+    let Some(link) = link_of(vid) else { return -1 };
+    // SAFETY: the device is there; the table is static, and the functions fit it.
+    let ret =
+        unsafe { ffi::rte_vhost_extern_callback_register(vid, &MESSAGES, std::ptr::null_mut()) };
+    link.watched.store(ret == 0, Ordering::Relaxed);
+    0
+}
+
+/// Whatever the message changes, memory or queues: nobody reads them meanwhile.
+unsafe extern "C" fn before_message(
+    vid: c_int,
+    _message: *mut c_void,
+) -> ffi::rte_vhost_msg_result {
+    if let Some(link) = link_of(vid) {
+        link.close_ahead();
+    }
+    ffi::RTE_VHOST_MSG_RESULT_NOT_HANDLED
+}
+
+unsafe extern "C" fn after_message(vid: c_int, _message: *mut c_void) -> ffi::rte_vhost_msg_result {
+    if let Some(link) = link_of(vid).filter(|link| link.vid.load(Ordering::SeqCst) == vid) {
+        link.open_ahead(vid);
+    }
+    ffi::RTE_VHOST_MSG_RESULT_NOT_HANDLED
+}
+
+static MESSAGES: ffi::rte_vhost_user_extern_ops = ffi::rte_vhost_user_extern_ops {
+    pre_msg_handle: Some(before_message),
+    post_msg_handle: Some(after_message),
+};
 
 struct Operations(ffi::rte_vhost_device_ops);
 // SAFETY: function pointers and NULLs, never written.
@@ -117,6 +156,7 @@ static OPERATIONS: std::sync::LazyLock<Operations> = std::sync::LazyLock::new(||
     Operations(ffi::rte_vhost_device_ops {
         new_device: Some(new_device),
         destroy_device: Some(destroy_device),
+        new_connection: Some(new_connection),
         ..Default::default()
     })
 });
@@ -143,6 +183,9 @@ impl Vhost {
             vid: AtomicI32::new(-1),
             receiving: AtomicBool::new(false),
             sending: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
+            from_guest: Ahead::new(FROM_GUEST),
+            to_guest: Ahead::new(TO_GUEST),
             connections: AtomicU64::new(0),
             up,
         });
@@ -237,6 +280,18 @@ impl Drop for InBurst<'_> {
 }
 
 impl Link {
+    fn open_ahead(&self, vid: c_int) {
+        if self.watched.load(Ordering::Relaxed) {
+            self.from_guest.open(vid);
+            self.to_guest.open(vid);
+        }
+    }
+
+    fn close_ahead(&self) {
+        self.from_guest.close();
+        self.to_guest.close();
+    }
+
     /// Whether a peer is connected and ready.
     #[inline(always)]
     pub fn is_up(&self) -> bool {
@@ -267,12 +322,15 @@ impl Link {
         }
         let room = burst.room();
         let most = most.min(room.len()) as u16;
+        self.from_guest.before_receiving(vid);
         // SAFETY: room for that many pointers; the device stays while `receiving` is set; the mbufs
         // come from this lcore's cache.
         let n = unsafe {
             ffi::rte_vhost_dequeue_burst(vid, FROM_GUEST, cache.pool().raw, room.as_mut_ptr(), most)
         } as usize;
+        let before = burst.bytes();
         burst.received_own(n);
+        self.from_guest.came(n, burst.bytes() - before);
         n
     }
 
@@ -290,6 +348,9 @@ impl Link {
             return (0, 0);
         }
         let step = burst.step();
+        let bytes = burst.bytes();
+        self.to_guest
+            .before_sending(vid, &burst.mbufs()[..step], bytes);
         let mbufs = burst.mbufs().as_mut_ptr();
         // SAFETY: `step` mbufs that we own; the device stays while `sending` is set.
         let n = unsafe { ffi::rte_vhost_enqueue_burst(vid, TO_GUEST, mbufs, step as u16) } as usize;
