@@ -1,14 +1,13 @@
 //! Command lines of spp-nfv: ours, and the original's.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use panel::Poll;
 use process::Error;
+use process::cli::{Common, Joining, Polling, vhost_mode};
 use process::eal_options::{EalOptions, lcore_map, split_original};
 use process::secondary::{Options, Placement};
-use protocol::command::VhostMode;
 
 /// A worker process of the patch panel: moves packets between ports.
 ///
@@ -16,17 +15,12 @@ use protocol::command::VhostMode;
 #[derive(Parser, Debug)]
 #[command(name = "spp-nfv", version)]
 struct Args {
-    /// Id of this process, 1 to 127, unique in the panel
-    #[arg(long, value_name = "ID", env = "SPP_SEC_ID", value_parser = clap::value_parser!(u32).range(1..=127))]
-    sec_id: u32,
-    /// Name of the panel, as given to spp-primary
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "SPP_FILE_PREFIX",
-        default_value = "spp"
-    )]
-    file_prefix: String,
+    #[command(flatten)]
+    joining: Joining,
+    #[command(flatten)]
+    polling: Polling,
+    #[command(flatten)]
+    common: Common,
     /// CPUs for the workers, one worker each: a list such as 1,3-5, or an EAL map such as 1@0,2@1
     /// [default: one worker on the CPU with the fewest]
     #[arg(
@@ -39,35 +33,12 @@ struct Args {
     /// Number of workers, placed on the CPUs with the fewest
     #[arg(long, value_name = "N", env = "SPP_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
-    /// How long to wait for the primary, in seconds
-    #[arg(long, value_name = "SECONDS", env = "SPP_WAIT", default_value_t = 10.0)]
-    wait: f64,
     /// Where secondaries register at the controller [default: what the primary announces]
     #[arg(long, value_name = "HOST:PORT", env = "SPP_CTL_SECONDARY")]
     ctl: Option<String>,
-    /// vhost ports connect to sockets that their peers make
-    #[arg(long, env = "SPP_VHOST_CLIENT")]
-    vhost_client: bool,
-    /// Where the files of pcap ports lie: spp-rxN.pcap is read, spp-txN.pcap written
-    #[arg(long, value_name = "DIR", env = "SPP_PCAP_DIR", default_value = "/tmp")]
-    pcap_dir: PathBuf,
-    /// adaptive: workers rest when there is nothing to do; busy: they never rest
-    #[arg(long, value_name = "MODE", env = "SPP_POLL", default_value = "adaptive", value_parser = ["adaptive", "busy"])]
-    poll: String,
     /// Start with forwarding stopped, and do not attach rings by patching them
     #[arg(long, env = "SPP_IDLE")]
     idle: bool,
-    /// Mount of hugetlbfs
-    #[arg(long, value_name = "DIR", env = "SPP_HUGE_DIR")]
-    huge_dir: Option<PathBuf>,
-    /// error, warn, info, debug or trace
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        env = "SPP_LOG_LEVEL",
-        default_value = "info"
-    )]
-    log_level: log::LevelFilter,
 }
 
 /// The words after `--` in the original's form.
@@ -114,48 +85,30 @@ fn endpoint(option: &str, text: String) -> Result<String, Error> {
     }
 }
 
-fn mode(client: bool) -> VhostMode {
-    if client {
-        VhostMode::Client
-    } else {
-        VhostMode::Server
-    }
-}
-
 fn ours(args: &[String]) -> Result<Start, Error> {
     let args = Args::parse_from(std::iter::once("spp-nfv".to_string()).chain(args.iter().cloned()));
     let placement = match &args.lcores {
         Some(text) => Placement::On(lcore_map(text)?),
         None => Placement::Any(usize::from(args.workers)),
     };
-    let wait = Duration::try_from_secs_f64(args.wait).map_err(|_| {
-        Error::Usage(format!(
-            "--wait {}: a number of seconds, 0 or more",
-            args.wait
-        ))
-    })?;
     let options = Options {
         kind: "nfv",
-        id: args.sec_id,
-        file_prefix: args.file_prefix,
+        id: args.joining.sec_id,
+        file_prefix: args.common.file_prefix.clone(),
         main_lcore: None,
         placement,
-        wait,
-        vhost_mode: mode(args.vhost_client),
-        pcap_dir: args.pcap_dir,
-        poll: if args.poll == "busy" {
-            Poll::Busy
-        } else {
-            Poll::Adaptive
-        },
+        wait: args.joining.wait()?,
+        vhost_mode: args.common.vhost_mode(),
+        pcap_dir: args.common.pcap_dir,
+        poll: args.polling.poll(),
         forwarding: !args.idle,
-        huge_dir: args.huge_dir,
-        eal: Vec::new(),
+        huge_dir: args.common.huge_dir,
+        eal: args.common.eal,
     };
     Ok(Start {
         options,
         controller: args.ctl.map(|text| endpoint("--ctl", text)).transpose()?,
-        log_level: args.log_level,
+        log_level: args.common.log_level,
     })
 }
 
@@ -178,7 +131,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
         main_lcore: Some(main),
         placement: Placement::On(workers),
         wait: Duration::from_secs(10),
-        vhost_mode: mode(own.vhost_client),
+        vhost_mode: vhost_mode(own.vhost_client),
         pcap_dir: "/tmp".into(),
         poll: Poll::Adaptive,
         forwarding: false,
@@ -195,6 +148,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::command::VhostMode;
 
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(String::from).collect()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use panel::Poll;
 use process::Error;
+use process::cli::{Common, Polling, vhost_mode};
 use process::eal_options::{EalOptions, NamedLcore, lcore_map, split_original};
 use protocol::command::VhostMode;
 
@@ -14,14 +15,10 @@ use protocol::command::VhostMode;
 #[derive(Parser, Debug)]
 #[command(name = "spp-primary", version)]
 struct Args {
-    /// Name of the panel; processes of one panel use the same
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "SPP_FILE_PREFIX",
-        default_value = "spp"
-    )]
-    file_prefix: String,
+    #[command(flatten)]
+    polling: Polling,
+    #[command(flatten)]
+    common: Common,
     /// Hugepage memory in megabytes, fixed at start [default: 512, or what is free]
     #[arg(long, value_name = "MB", env = "SPP_MEMORY", value_parser = clap::value_parser!(u32).range(64..=1_048_576))]
     memory: Option<u32>,
@@ -57,12 +54,6 @@ struct Args {
         default_value = "/tmp"
     )]
     vhost_dir: PathBuf,
-    /// vhost ports connect to sockets that their peers make
-    #[arg(long, env = "SPP_VHOST_CLIENT")]
-    vhost_client: bool,
-    /// Where the files of the forwarder's pcap ports lie: spp-rxN.pcap is read, spp-txN.pcap written
-    #[arg(long, value_name = "DIR", env = "SPP_PCAP_DIR", default_value = "/tmp")]
-    pcap_dir: PathBuf,
     /// Address of the controller, which is started if none answers there
     #[arg(
         long,
@@ -82,32 +73,15 @@ struct Args {
     /// No controller: secondaries are told of none, and none is started
     #[arg(long, env = "SPP_NO_CTL")]
     no_ctl: bool,
-    /// adaptive: workers of the forwarder rest when there is nothing to do; busy: they never rest
-    #[arg(long, value_name = "MODE", env = "SPP_POLL", default_value = "adaptive", value_parser = ["adaptive", "busy"])]
-    poll: String,
     /// Probe PCI devices [default: only if one is bound to a DPDK driver]
     #[arg(long, env = "SPP_PCI")]
     pci: bool,
-    /// Mount of hugetlbfs
-    #[arg(long, value_name = "DIR", env = "SPP_HUGE_DIR")]
-    huge_dir: Option<PathBuf>,
     /// Print the counters of ports and rings every second
     #[arg(long)]
     disp_stats: bool,
     /// Where processes started by `launch` write their logs [default: log/ in the panel's runtime folder]
     #[arg(long, value_name = "DIR", env = "SPP_LOG_DIR")]
     log_dir: Option<PathBuf>,
-    /// An argument for DPDK's EAL as it is (repeatable)
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
-    eal: Vec<String>,
-    /// error, warn, info, debug or trace
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        env = "SPP_LOG_LEVEL",
-        default_value = "info"
-    )]
-    log_level: log::LevelFilter,
 }
 
 /// The words after `--` in the original's form.
@@ -216,7 +190,7 @@ fn ours(args: &[String]) -> Result<Options, Error> {
         .map(|q| queue_numbers(q))
         .collect::<Result<_, _>>()?;
     Ok(Options {
-        file_prefix: args.file_prefix,
+        file_prefix: args.common.file_prefix.clone(),
         memory_mb: args.memory,
         rings: args.rings,
         ring_size: args.ring_size,
@@ -231,24 +205,16 @@ fn ours(args: &[String]) -> Result<Options, Error> {
             .transpose()?
             .unwrap_or_default(),
         vhost_dir: args.vhost_dir,
-        vhost_mode: if args.vhost_client {
-            VhostMode::Client
-        } else {
-            VhostMode::Server
-        },
-        pcap_dir: args.pcap_dir,
+        vhost_mode: args.common.vhost_mode(),
+        pcap_dir: args.common.pcap_dir,
         controller,
-        poll: if args.poll == "busy" {
-            Poll::Busy
-        } else {
-            Poll::Adaptive
-        },
+        poll: args.polling.poll(),
         pci: args.pci.then_some(true),
-        huge_dir: args.huge_dir,
+        huge_dir: args.common.huge_dir,
         monitor: args.disp_stats,
         log_dir: args.log_dir,
-        eal: args.eal,
-        log_level: args.log_level,
+        eal: args.common.eal,
+        log_level: args.common.log_level,
     })
 }
 
@@ -334,11 +300,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Options, Error> {
         queues,
         lcores: eal.lcores,
         vhost_dir: "/tmp".into(),
-        vhost_mode: if own.vhost_client {
-            VhostMode::Client
-        } else {
-            VhostMode::Server
-        },
+        vhost_mode: vhost_mode(own.vhost_client),
         pcap_dir: "/tmp".into(),
         // Secondaries register beside the primary's port by the original's convention.
         controller: Some(Controller {

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capabilities;
+pub mod cli;
 pub mod commands;
 pub mod desk;
 pub mod devices;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use panel::Poll;
+use process::cli::{Common, Joining, seconds};
 use process::events::{self, Event};
 use process::secondary::{self, Options, Placement};
 use process::{Error, eal_options, logging};
-use protocol::command::VhostMode;
 use protocol::port::PortName;
 use sys::signal::Signal;
 use traffic::run::{self, Plan, RunError, Stop, Until};
@@ -21,17 +21,10 @@ use traffic::run::{self, Plan, RunError, Stop, Until};
 #[derive(Parser, Debug)]
 #[command(name = "spp-traffic", version)]
 struct Args {
-    /// Id of this process, 1 to 127, unique in the panel
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..=127))]
-    sec_id: u32,
-    /// Name of the panel, as given to spp-primary
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "SPP_FILE_PREFIX",
-        default_value = "spp"
-    )]
-    file_prefix: String,
+    #[command(flatten)]
+    joining: Joining,
+    #[command(flatten)]
+    common: Common,
     /// Port to send into, such as ring:0
     #[arg(long, value_name = "PORT")]
     tx: Option<PortName>,
@@ -59,29 +52,12 @@ struct Args {
     /// End when nothing has moved for so many seconds
     #[arg(long, value_name = "S", default_value_t = 3.0)]
     patience: f64,
-    /// A vhost port connects to a socket that its peer makes
-    #[arg(long)]
-    vhost_client: bool,
-    /// Where the files of pcap ports lie: spp-rxN.pcap is read, spp-txN.pcap written
-    #[arg(long, value_name = "DIR", default_value = "/tmp")]
-    pcap_dir: std::path::PathBuf,
     /// Lost frames are counted, but are no failure
     #[arg(long)]
     allow_loss: bool,
     /// Print the totals as JSON
     #[arg(long)]
     json: bool,
-    /// How long to wait for the primary, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    wait: f64,
-    /// error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    log_level: log::LevelFilter,
-}
-
-fn seconds(option: &str, value: f64) -> Result<Duration, Error> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|_| Error::Usage(format!("{option} {value}: a number of seconds, 0 or more")))
 }
 
 fn plan(args: &Args) -> Result<Plan, Error> {
@@ -118,27 +94,23 @@ fn options(args: &Args) -> Result<Options, Error> {
     };
     Ok(Options {
         kind: "traffic",
-        id: args.sec_id,
-        file_prefix: args.file_prefix.clone(),
+        id: args.joining.sec_id,
+        file_prefix: args.common.file_prefix.clone(),
         main_lcore: None,
         placement,
-        wait: seconds("--wait", args.wait)?,
-        vhost_mode: if args.vhost_client {
-            VhostMode::Client
-        } else {
-            VhostMode::Server
-        },
-        pcap_dir: args.pcap_dir.clone(),
+        wait: args.joining.wait()?,
+        vhost_mode: args.common.vhost_mode(),
+        pcap_dir: args.common.pcap_dir.clone(),
         poll: Poll::Busy,
         forwarding: false,
-        huge_dir: None,
-        eal: Vec::new(),
+        huge_dir: args.common.huge_dir.clone(),
+        eal: args.common.eal.clone(),
     })
 }
 
 fn start(args: &Args) -> Result<bool, Error> {
     let (plan, options) = (plan(args)?, options(args)?);
-    logging::start(args.log_level);
+    logging::start(args.common.log_level);
     sys::signal::block_all()?;
     let refused = |e: RunError| match e {
         RunError::Process(e) => e,
