@@ -5,7 +5,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use testbed::{Panel, Proc, machine, wait_until};
+use testbed::machine::TempDir;
+use testbed::{Netns, Panel, Proc, TestPmd, machine, netns, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -80,6 +81,104 @@ fn what_a_full_ring_refuses_is_not_sent_and_its_numbers_come_again() {
     assert_eq!(report["lost"], dropped, "{report}");
     assert_eq!(report["duplicated"], 0, "{report}");
     assert_eq!(report["reordered"], 0, "{report}");
+}
+
+/// All that was sent came back whole, once and in order, but for what somebody dropped on the way, and says so.
+fn assert_whole(report: &serde_json::Value, sent: u64, dropped: u64) {
+    assert_eq!(report["sent"], sent, "{report}");
+    assert_eq!(report["lost"], dropped, "{report}");
+    assert_eq!(report["received"], sent - dropped, "{report}");
+    for fault in ["duplicated", "reordered", "bad", "unplaced"] {
+        assert_eq!(report[fault], 0, "{report}");
+    }
+}
+
+#[test]
+fn a_guest_gives_back_what_was_sent_into_its_port() {
+    let panel = panel();
+    let mut run = traffic(
+        &panel,
+        "--sec-id 9 --tx vhost:9 --rx vhost:9 --count 30000 --rate 20000 --size 1400 --patience 20",
+    );
+    run.wait_output("is running", LIMIT);
+    let mut guest = TestPmd::builder("guest")
+        .vhost_client(&panel.socket(9))
+        .mode("io")
+        // It would throw away at its start what is there already.
+        .args(["--no-flush-rx"])
+        .start();
+    guest.start();
+    let report = report(&mut run);
+    // What was sent before the guest was there was refused, and sent again; what came while it was still setting its
+    // queues up is its own loss, as is what it found no room for.
+    let seen = guest.stop()[0];
+    assert!(seen.tx_packets > 10_000, "{seen:?}");
+    assert_whole(&report, 30_000, 30_000 - seen.tx_packets);
+}
+
+#[test]
+fn a_capture_file_holds_what_was_sent_into_its_port() {
+    let panel = panel();
+    let folder = TempDir::new();
+    let dir = folder.path().display();
+    let mut out = traffic(
+        &panel,
+        &format!("--sec-id 9 --tx pcap:1 --count 5000 --flows 3 --pcap-dir {dir}"),
+    );
+    assert_eq!(report(&mut out)["sent"], 5000);
+    std::fs::rename(
+        folder.path().join("spp-tx1.pcap"),
+        folder.path().join("spp-rx1.pcap"),
+    )
+    .expect("the file was written");
+    let mut back = traffic(
+        &panel,
+        &format!("--sec-id 9 --rx pcap:1 --flows 3 --pcap-dir {dir} --patience 2 --count 5000"),
+    );
+    let report = report(&mut back);
+    assert_eq!(report["received"], 5000, "{report}");
+    for fault in ["lost", "duplicated", "reordered", "bad"] {
+        assert_eq!(report[fault], 0, "{report}");
+    }
+}
+
+/// Frames that the kernel dropped on its devices.
+fn kernel_drops(host: &Netns, devices: [&str; 2]) -> u64 {
+    let drops = |device: &str| -> u64 {
+        let shown = host.ip(&["-json", "-statistics", "link", "show", "dev", device]);
+        let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+        let count = |way: &str| shown[0]["stats64"][way]["dropped"].as_u64();
+        count("rx").expect("a number") + count("tx").expect("a number")
+    };
+    devices.into_iter().map(drops).sum()
+}
+
+/// The kernel forwards from one device to the other, and says something of its own now and then.
+#[test]
+fn the_kernels_bridge_takes_frames_from_one_tap_to_another() {
+    let (left, right) = (machine::unique("ra"), machine::unique("rb"));
+    let bridge = Netns::new();
+    let panel = Panel::builder()
+        .primary_args(["--memory", "256", "--vdev"])
+        .primary_args([format!("net_tap1,iface={left}")])
+        .primary_args(["--vdev".to_owned(), format!("net_tap2,iface={right}")])
+        .pages(128)
+        .start();
+    bridge.ip(&["link", "add", "bridge", "type", "bridge"]);
+    for tap in [&left, &right] {
+        netns::ip(&["link", "set", tap, "netns", bridge.name()]);
+        bridge.ip(&["link", "set", tap, "master", "bridge", "up"]);
+    }
+    bridge.ip(&["link", "set", "bridge", "up"]);
+    let mut run = traffic(
+        &panel,
+        "--sec-id 9 --tx tap:1 --rx tap:2 --count 3000 --rate 2000 --size 1000 --patience 5",
+    );
+    assert_whole(
+        &report(&mut run),
+        3000,
+        kernel_drops(&bridge, [&left, &right]),
+    );
 }
 
 #[test]
