@@ -1,5 +1,8 @@
 //! Pools, rings and recovery on a real EAL.
 
+mod every_instruction;
+mod stepper;
+
 use crate::depot::{HIGH, LOW, MAGAZINE};
 use crate::mbuf::Mbuf;
 use crate::pool::Owner;

@@ -1,0 +1,435 @@
+//! A worker that is killed, or stopped, at each single instruction of what moves mbufs.
+
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::burst::{BURST, Burst};
+use crate::mbuf::Mbuf;
+use crate::tests::stepper::{BYSTANDER, LONG, Mould, STEPPED, between_marks, choose, with_mould};
+use crate::{Audit, Eal, Lcore, Pool, Ring, audit, recover};
+
+/// Eight magazines: the stopped one holds four at most.
+const MBUFS: u32 = 2048;
+const ROOM: usize = 2048;
+/// Slots of the ring.
+const RING: u32 = 128;
+/// Which packet of a burst is a chain, of how many bytes.
+const CHAIN: (usize, usize) = (3, 5000);
+/// Within it the bystander does its work, or it waits for the stopped one.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A loop over a burst has fewer rounds, one over a magazine has more.
+const BURSTS: usize = BURST + 8;
+/// Between two kills before which the others go on: a prime, so as to meet all instructions of a loop.
+const STOPPED: usize = 7;
+/// Between two kills before which the remaining instructions are counted.
+const COUNTED: usize = 101;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Does {
+    Take,
+    Fill,
+    Flush,
+    Alloc,
+    Free,
+    Send,
+    /// To a ring whose consumer is none of ours.
+    SendForeign,
+    Receive,
+}
+
+/// An operation by its name, and the place in the ring where it begins.
+struct Operation {
+    name: &'static str,
+    does: Does,
+    slot: u32,
+    /// Loops of more rounds are walked through at their ends only.
+    long: usize,
+}
+
+const fn operation(name: &'static str, does: Does, slot: u32, long: usize) -> Operation {
+    Operation {
+        name,
+        does,
+        slot,
+        long,
+    }
+}
+
+const WRAPS: u32 = RING - 20;
+const OPERATIONS: [Operation; 10] = [
+    operation("take a magazine", Does::Take, 0, LONG),
+    operation("fill a magazine", Does::Fill, 0, LONG),
+    operation("flush the cache", Does::Flush, 0, LONG),
+    operation("allocate a burst", Does::Alloc, 0, LONG),
+    operation("free a burst", Does::Free, 0, LONG),
+    operation("send", Does::Send, 0, BURSTS),
+    operation("send over the end of the ring", Does::Send, WRAPS, BURSTS),
+    operation("send to a foreign process", Does::SendForeign, 0, BURSTS),
+    operation("receive", Does::Receive, 0, BURSTS),
+    operation(
+        "receive over the end of the ring",
+        Does::Receive,
+        WRAPS,
+        LONG,
+    ),
+];
+const MAGAZINES: Range<usize> = 0..3;
+const CACHE: Range<usize> = 3..5;
+const RINGS: Range<usize> = 5..10;
+
+#[test]
+fn a_kill_at_any_instruction_of_moving_a_magazine_costs_nothing() {
+    every_instruction(
+        "tests::every_instruction::a_kill_at_any_instruction_of_moving_a_magazine_costs_nothing",
+        0,
+        MAGAZINES,
+    );
+}
+
+#[test]
+fn a_kill_at_any_instruction_of_allocating_and_freeing_costs_nothing() {
+    every_instruction(
+        "tests::every_instruction::a_kill_at_any_instruction_of_allocating_and_freeing_costs_nothing",
+        1,
+        CACHE,
+    );
+}
+
+#[test]
+fn a_kill_at_any_instruction_of_passing_a_burst_through_a_ring_costs_nothing() {
+    every_instruction(
+        "tests::every_instruction::a_kill_at_any_instruction_of_passing_a_burst_through_a_ring_costs_nothing",
+        1,
+        RINGS,
+    );
+}
+
+fn every_instruction(name: &str, cpu: usize, operations: Range<usize>) {
+    let steps = |eal: Eal, lcore: Lcore, mould: &mut dyn FnMut() -> Mould| {
+        let mut panel = Panel::new(&eal, lcore);
+        let mut mould = mould();
+        for operation in &OPERATIONS[operations] {
+            panel.walk(operation, &mut mould);
+        }
+        mould.finish();
+    };
+    with_mould(name, cpu, steps, |lcore, asked| {
+        let (pool, ring) = (Pool::lookup("p").unwrap(), Ring::lookup("r").unwrap());
+        asked.serve(|name| {
+            let operation = OPERATIONS.iter().find(|o| o.name == name);
+            operate(operation.unwrap().does, &pool, &ring, lcore);
+        });
+    });
+}
+
+/// In a child of the mould: comes to where the operation begins, and does it.
+fn operate(does: Does, pool: &Pool, ring: &Ring, lcore: &Lcore) {
+    let mut cache = pool.cache(lcore);
+    let mut burst = Burst::new();
+    if does == Does::Take {
+        assert!(between_marks(|| cache.balance()));
+        return;
+    }
+    if does == Does::Receive {
+        let owner = cache.owner();
+        let n = between_marks(|| ring.consumer().receive(lcore, owner, &mut burst));
+        assert_eq!(n, BURST);
+        return;
+    }
+    assert!(cache.balance());
+    match does {
+        Does::Take | Does::Receive => {}
+        Does::Alloc => assert_eq!(between_marks(|| cache.alloc(&mut burst, BURST)), BURST),
+        Does::Fill => {
+            // 512 in the cache: a magazine too many.
+            let mut more = Burst::new();
+            cache.alloc(&mut burst, BURST);
+            cache.alloc(&mut more, BURST);
+            cache.balance();
+            burst.clear(&mut cache);
+            more.clear(&mut cache);
+            assert!(between_marks(|| cache.balance()));
+        }
+        Does::Flush => {
+            // A whole magazine and a part of one.
+            cache.alloc(&mut burst, BURST);
+            cache.alloc(&mut Burst::new(), 1);
+            let mut more = Burst::new();
+            cache.alloc(&mut more, BURST);
+            cache.balance();
+            burst.clear(&mut cache);
+            between_marks(|| cache.flush());
+            std::mem::forget(more);
+        }
+        Does::Free => {
+            packets(&mut burst, &mut cache, 0);
+            between_marks(|| burst.clear(&mut cache));
+        }
+        Does::Send | Does::SendForeign => {
+            packets(&mut burst, &mut cache, 0);
+            let tagged = does == Does::Send;
+            let (n, _) = between_marks(|| ring.producer().send(lcore, &cache, &mut burst, tagged));
+            assert_eq!(n, BURST);
+        }
+    }
+}
+
+/// A burst of packets that are numbered from `first` on, one of them a chain.
+fn packets(burst: &mut Burst, cache: &mut crate::PoolCache, first: u8) {
+    assert_eq!(cache.alloc(burst, BURST), BURST);
+    for i in 0..BURST {
+        let len = if i == CHAIN.0 { CHAIN.1 } else { 60 };
+        let frame = vec![first + i as u8; len];
+        assert!(burst.write_frame(i, &frame, cache, ROOM));
+    }
+}
+
+/// Takes all packets out of a ring; gives their numbers.
+fn drain(ring: &Ring, lcore: &Lcore, cache: &mut crate::PoolCache) -> Vec<u8> {
+    let mut burst = Burst::new();
+    let mut numbers = Vec::new();
+    while ring.consumer().receive(lcore, cache.owner(), &mut burst) > 0 {
+        for i in 0..burst.len() {
+            let number = burst.packet(i).unwrap()[0];
+            let mut frame = vec![0; 2 * CHAIN.1];
+            let len = burst.copy_packet(i, &mut frame).unwrap();
+            assert!(frame[..len].iter().all(|byte| *byte == number), "{number}");
+            numbers.push(number);
+        }
+        burst.clear(cache);
+        cache.balance();
+    }
+    numbers
+}
+
+/// What the bystander is asked to do with the ring in which the other one stands.
+#[derive(Clone, Copy)]
+enum OtherEnd {
+    Leave,
+    /// Take out what is there.
+    Drain,
+    /// Send a burst that is numbered from here on.
+    Send(u8),
+}
+
+/// The primary with all that the reaper needs.
+struct Panel {
+    lcore: Lcore,
+    pool: Pool,
+    /// The ring that is stepped in, and the bystander's own.
+    ring: Ring,
+    rings: [Ring; 2],
+    /// Packets that went through the ring.
+    passed: u32,
+    ask: Sender<OtherEnd>,
+    answer: Receiver<usize>,
+}
+
+impl Panel {
+    fn new(eal: &Eal, lcore: Lcore) -> Self {
+        let pool = Pool::create("p", MBUFS, (ROOM + 128) as u16).unwrap();
+        assert_eq!(pool.stock(&lcore), MBUFS);
+        let ring = Ring::create("r", RING).unwrap();
+        let own = Ring::create("own", RING).unwrap();
+        let (ask, asked) = channel();
+        let (answered, answer) = channel();
+        eal.launch(BYSTANDER, move |lcore| {
+            for end in asked {
+                let n = stand_by(&pool, &own, &ring, end, &lcore);
+                answered.send(n).unwrap();
+            }
+        })
+        .unwrap();
+        Panel {
+            lcore,
+            pool,
+            ring,
+            rings: [ring, own],
+            passed: 0,
+            ask,
+            answer,
+        }
+    }
+
+    /// Kills at every instruction of the operation; before some of the kills the others go on for a while.
+    fn walk(&mut self, operation: &Operation, mould: &mut Mould) {
+        let begun = Instant::now();
+        self.prepare(operation);
+        let child = mould.cast(operation.name);
+        let way = child.record();
+        child.kill();
+        self.recover(operation.does);
+        self.check(operation, way.len(), 0);
+
+        let chosen = choose(&way, operation.long);
+        let mut stops = 0;
+        for (turn, &n) in chosen.iter().enumerate() {
+            self.prepare(operation);
+            let child = mould.cast(operation.name);
+            child.go_to(&way, n);
+            let mut more = 0;
+            if turn % STOPPED == 0 {
+                more = self.others_go_on(operation.does);
+                if stops % 2 == 0 {
+                    child.go_on();
+                }
+                stops += 1;
+            } else if turn % COUNTED == 0 {
+                // It had indeed come as far as that.
+                assert_eq!(child.step_to_end(), way.len() - n, "{}", operation.name);
+            }
+            child.kill();
+            self.recover(operation.does);
+            self.check(operation, n, more);
+        }
+        println!(
+            "{}: killed at {} of {} instructions, stopped at {stops}, {:?}",
+            operation.name,
+            chosen.len(),
+            way.len(),
+            begun.elapsed()
+        );
+    }
+
+    /// Brings the ring to where the operation begins, with a burst in it that may be received.
+    fn prepare(&mut self, operation: &Operation) {
+        let mut cache = self.pool.cache(&self.lcore);
+        let mut burst = Burst::new();
+        let (producer, consumer) = (self.ring.producer(), self.ring.consumer());
+        while self.passed % RING != operation.slot {
+            cache.balance();
+            let n = ((operation.slot + RING - self.passed % RING) % RING).min(BURST as u32);
+            assert_eq!(cache.alloc(&mut burst, n as usize), n as usize);
+            producer.send(&self.lcore, &cache, &mut burst, true);
+            consumer.receive(&self.lcore, cache.owner(), &mut burst);
+            assert_eq!(burst.len(), n as usize);
+            burst.clear(&mut cache);
+            self.passed += n;
+        }
+        if operation.does == Does::Receive {
+            cache.balance();
+            packets(&mut burst, &mut cache, 0);
+            assert_eq!(
+                producer.send(&self.lcore, &cache, &mut burst, true).0,
+                BURST
+            );
+            self.passed += BURST as u32;
+        }
+        cache.flush();
+        self.pool.stock(&self.lcore);
+    }
+
+    /// Has the bystander do all that a worker does, within the limit; returns how many packets it has sent to
+    /// the ring that the stopped one receives from.
+    fn others_go_on(&mut self, does: Does) -> usize {
+        let end = match does {
+            Does::Send | Does::SendForeign => OtherEnd::Drain,
+            Does::Receive => OtherEnd::Send(BURST as u8),
+            _ => OtherEnd::Leave,
+        };
+        self.ask.send(end).unwrap();
+        let n = self.answer.recv_timeout(LIMIT);
+        let n = n.expect("nobody waits for who stands still");
+        self.passed += n as u32;
+        if does == Does::Receive { n } else { 0 }
+    }
+
+    /// What the primary's reaper does.
+    fn recover(&self, does: Does) {
+        match does {
+            Does::Send | Does::SendForeign => self.ring.mend(true),
+            Does::Receive => self.ring.mend(false),
+            _ => false,
+        };
+        let found = recover(&self.pool, &self.rings, STEPPED, false, &self.lcore);
+        assert_eq!(found.left, 0);
+    }
+
+    /// Every mbuf is in one place, fit for use, and the ring is whole, with whole bursts in it. `more` packets
+    /// were sent by the bystander.
+    fn check(&mut self, operation: &Operation, n: usize, more: usize) {
+        let at = format!("{} at instruction {n}", operation.name);
+        self.pool.stock(&self.lcore);
+        assert_eq!(audit(&self.pool, &self.rings), Audit::default(), "{at}");
+        for ring in self.rings {
+            assert!(!ring.mend(true) && !ring.mend(false), "{at}");
+        }
+        let mut cache = self.pool.cache(&self.lcore);
+        let numbers = drain(&self.ring, &self.lcore, &mut cache);
+        let sends = matches!(operation.does, Does::Send | Does::SendForeign);
+        // A burst that is sent or received has left its place as a whole, or not at all.
+        let (first, least, most) = if sends {
+            (0, 0, BURST)
+        } else if operation.does == Does::Receive {
+            (BURST + more - numbers.len(), more, BURST + more)
+        } else {
+            (0, 0, 0)
+        };
+        assert!(
+            [least, most].contains(&numbers.len())
+                && numbers
+                    .iter()
+                    .map(|n| usize::from(*n))
+                    .eq(first..first + numbers.len()),
+            "{at}: {numbers:?}"
+        );
+        if sends {
+            self.passed += numbers.len() as u32;
+        }
+        cache.flush();
+        self.pool.stock(&self.lcore);
+        assert_eq!(self.pool.free(), MBUFS, "{at}");
+        // Drivers take what lies in the pool without looking at it.
+        self.pool
+            .depot
+            .for_each(|m| assert_eq!(fresh(m), (1, 1, true), "{at}"));
+    }
+}
+
+/// References, segments, and whether it is the last of its chain.
+fn fresh(m: Mbuf) -> (u16, u16, bool) {
+    // SAFETY: a valid mbuf; the offset is that of a u16.
+    let references = unsafe {
+        *m.0.cast::<u8>()
+            .add(dpdk_sys::SPP_MBUF_REFCNT as usize)
+            .cast()
+    };
+    (references, m.nb_segs(), m.next().is_null())
+}
+
+/// What the other workers do meanwhile: allocate and free so much that magazines are taken and filled, pass
+/// packets through a ring of their own, and use the other end of the ring in which somebody stands.
+fn stand_by(pool: &Pool, own: &Ring, ring: &Ring, end: OtherEnd, lcore: &Lcore) -> usize {
+    let mut cache = pool.cache(lcore);
+    let mut held: Vec<Burst> = Vec::new();
+    for _ in 0..10 {
+        assert!(cache.balance());
+        let mut burst = Burst::new();
+        packets(&mut burst, &mut cache, 0);
+        let (sent, _) = own.producer().send(lcore, &cache, &mut burst, true);
+        assert_eq!(sent, BURST);
+        let got = own.consumer().receive(lcore, cache.owner(), &mut burst);
+        assert_eq!(got, BURST);
+        held.push(burst);
+    }
+    for mut burst in held {
+        burst.clear(&mut cache);
+        cache.balance();
+    }
+    let n = match end {
+        OtherEnd::Leave => 0,
+        OtherEnd::Drain => drain(ring, lcore, &mut cache).len(),
+        OtherEnd::Send(first) => {
+            let mut burst = Burst::new();
+            cache.balance();
+            packets(&mut burst, &mut cache, first);
+            let (n, _) = ring.producer().send(lcore, &cache, &mut burst, true);
+            burst.clear(&mut cache);
+            n
+        }
+    };
+    cache.flush();
+    n
+}
