@@ -66,8 +66,9 @@ impl Mbuf {
         }
     }
 
+    /// Tags all segments but the first.
     #[cold]
-    fn own_rest(self, tag: u32) {
+    pub(crate) fn own_rest(self, tag: u32) {
         let mut next = self.next();
         while !next.is_null() {
             let seg = Mbuf(next);

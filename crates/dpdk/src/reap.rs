@@ -1,6 +1,6 @@
 //! Recovering what a worker held when it died.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 
 use dpdk_sys as ffi;
@@ -41,14 +41,24 @@ pub fn recover(
     pool.depot.mend(dead);
     pool.forget_cache(dead);
 
-    let mut held: HashSet<Mbuf> = HashSet::new();
+    // With each mbuf the one whose tag says that it is the dead one's.
+    let mut held: HashMap<Mbuf, Mbuf> = HashMap::new();
     walk(pool, |m| {
         if m.tag().load(Ordering::Acquire) == tag {
-            held.insert(m);
+            held.insert(m, m);
         }
     });
     if held.is_empty() {
         return Recovered::default();
+    }
+    // On the way to a foreign process the segments of a chain lose their tag before their head does.
+    let heads: Vec<Mbuf> = held.keys().copied().filter(|m| m.nb_segs() > 1).collect();
+    for head in heads {
+        chain(head, |m| {
+            if m.tag().load(Ordering::Acquire) == 0 {
+                held.entry(m).or_insert(head);
+            }
+        });
     }
     pool.depot.for_each(|m| {
         held.remove(&m);
@@ -64,7 +74,8 @@ pub fn recover(
     }
     let mut ours: Vec<Mbuf> = held
         .into_iter()
-        .filter(|m| m.tag().load(Ordering::Acquire) == tag)
+        .filter(|(_, head)| head.tag().load(Ordering::Acquire) == tag)
+        .map(|(m, _)| m)
         .collect();
     if driver_held {
         // From now on they are the driver's: the next worker with this id has no claim to them.

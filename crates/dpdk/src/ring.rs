@@ -145,13 +145,21 @@ impl Producer {
         burst: &mut Burst,
         tagged_consumer: bool,
     ) -> (usize, u64) {
+        let ours = cache.owner().tag();
+        let chained = burst.segments() as usize != burst.len();
         let mbufs = burst.mbufs();
+        if !tagged_consumer && chained {
+            // Beforehand, since afterwards the chain may be freed; who recovers a head takes these with it.
+            mbufs.iter().for_each(|m| Mbuf(*m).own_rest(0));
+        }
         // SAFETY: mbufs that we own; this worker alone uses the producer's end.
         let n =
             unsafe { ffi::spp_ring_enqueue(self.ring.raw, mbufs.as_mut_ptr(), mbufs.len() as u32) }
                 as usize;
         if !tagged_consumer {
-            let ours = cache.owner().tag();
+            if chained {
+                mbufs[n..].iter().for_each(|m| Mbuf(*m).own_rest(ours));
+            }
             for m in &mbufs[..n] {
                 // Only while the tag is still ours: a worker that claimed the end meanwhile has tagged it.
                 let _ =

@@ -215,6 +215,33 @@ fn a_chain_in_a_ring_that_is_half_tagged_stays_whole() {
 }
 
 #[test]
+fn no_part_of_a_chain_that_a_foreign_process_has_is_recovered() {
+    with_eal(
+        "tests::no_part_of_a_chain_that_a_foreign_process_has_is_recovered",
+        |_, lcore| {
+            let (pool, ring) = (stocked("p", &lcore), Ring::create("r", 4).unwrap());
+            let mut cache = pool.cache(&lcore);
+            cache.balance();
+            let mut burst = Burst::new();
+            assert_eq!(cache.alloc(&mut burst, 4), 4);
+            for i in 0..4 {
+                assert!(burst.write_frame(i, &[7; 9018], &mut cache, 2048));
+            }
+            let chains = burst.mbufs().to_vec();
+            let (sent, _) = ring.producer().send(&lcore, &cache, &mut burst, false);
+            assert_eq!(sent, 3);
+            let tags = |m: &*mut dpdk_sys::rte_mbuf| -> Vec<u32> {
+                let segments = Mbuf(*m).segments();
+                segments.map(|s| s.tag().load(Ordering::Relaxed)).collect()
+            };
+            assert!(chains[..3].iter().all(|m| tags(m) == [0; 5]));
+            // What did not fit is still ours.
+            assert_eq!(tags(&chains[3]), [cache.owner().tag(); 5]);
+        },
+    );
+}
+
+#[test]
 fn what_a_driver_may_hold_is_left_to_it_for_good() {
     with_eal(
         "tests::what_a_driver_may_hold_is_left_to_it_for_good",
