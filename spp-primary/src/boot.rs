@@ -28,8 +28,6 @@ use crate::reaper::Estate;
 
 /// Name of the panel's pool.
 pub const POOL: &str = "spp_mbufs";
-/// Name of the pool that foreign DPDK processes look up.
-const FOREIGN_POOL: &str = "MProc_pktmbuf_pool";
 /// Most ports of a process.
 const MAX_PORTS: u32 = 512;
 
@@ -149,7 +147,7 @@ fn raise(
 
     let area = Area::create()?;
     let pool = Pool::create(POOL, plan.mbufs, memory::DATA_ROOM)?;
-    let foreign = Pool::create(FOREIGN_POOL, memory::FOREIGN, memory::DATA_ROOM)?;
+    let foreign = Pool::create_foreign(devices::FOREIGN_POOL, memory::FOREIGN, memory::DATA_ROOM)?;
     let rings = (0..options.rings)
         .map(|i| Ring::create(&Opener::ring_name(i), options.ring_size))
         .collect::<Result<Vec<_>, _>>()?;
@@ -172,6 +170,7 @@ fn raise(
     let crew = Crew {
         area,
         pool,
+        foreign,
         ringer: ringer.clone(),
         folder: folder.clone(),
         poll: options.poll,
@@ -188,6 +187,8 @@ fn raise(
         foreign,
         rings,
     };
+    let tidied = estate.clone();
+    house.keep(move |us| tidied.tidy(us))?;
     let plugger: Plugger = {
         let (estate, house, dir) = (estate.clone(), house.clone(), options.vhost_dir.clone());
         let holder = holder_names(folder.clone());

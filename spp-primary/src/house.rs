@@ -1,8 +1,8 @@
 //! The primary's own lcore: the only thread of it that touches mbufs. It does what it is asked, one
 //! thing after the other.
 
-use crossbeam::channel::{Sender, bounded};
-use std::time::Duration;
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::time::{Duration, Instant};
 
 use dpdk::{Eal, EalConfig, Lcore};
 use process::{Error, threads};
@@ -10,23 +10,35 @@ use process::{Error, threads};
 /// How long EAL may take: it clears all of its hugepages.
 const START: Duration = Duration::from_secs(120);
 
+/// Time between two rounds of the chore while there is something to do. Foreign processes share 2048 mbufs:
+/// this is how long those lie idle that workers have freed.
+const BUSY: Duration = Duration::from_micros(100);
+/// The same while there is nothing: each empty round doubles it up to here.
+const IDLE: Duration = Duration::from_millis(20);
+
 type Job = Box<dyn FnOnce(&Lcore) + Send>;
+type Chore = Box<dyn FnMut(&Lcore) -> u32 + Send>;
+
+enum Work {
+    Job(Job),
+    Chore(Chore),
+}
 
 /// The housekeeping lcore.
 #[derive(Clone)]
 pub struct House {
-    jobs: Sender<Job>,
+    jobs: Sender<Work>,
 }
 
 impl House {
     /// Starts EAL on a thread of its own, which then waits for jobs.
     pub fn start(config: EalConfig) -> Result<(House, Eal), Error> {
-        let (jobs, waiting) = bounded::<Job>(16);
+        let (jobs, waiting) = bounded::<Work>(16);
         let (ready, started) = bounded(1);
         threads::spawn("spp-house", move || match Eal::init(&config) {
             Ok((eal, lcore)) => {
                 if ready.send(Ok(eal)).is_ok() {
-                    waiting.iter().for_each(|job| job(&lcore));
+                    work(&waiting, &lcore);
                 }
             }
             Err(e) => {
@@ -47,8 +59,38 @@ impl House {
         let (done, result) = bounded(1);
         let gone = || Error::Refused("the housekeeping lcore has ended".into());
         self.jobs
-            .send(Box::new(move |lcore| drop(done.send(job(lcore)))))
+            .send(Work::Job(Box::new(move |lcore| drop(done.send(job(lcore))))))
             .map_err(|_| gone())?;
         result.recv().map_err(|_| gone())
+    }
+
+    /// Does `chore` there again and again, the more often the more it finds to do, which it returns.
+    pub fn keep(&self, chore: impl FnMut(&Lcore) -> u32 + Send + 'static) -> Result<(), Error> {
+        self.jobs
+            .send(Work::Chore(Box::new(chore)))
+            .map_err(|_| Error::Refused("the housekeeping lcore has ended".into()))
+    }
+}
+
+/// Does what comes in, and the chore whenever its time has come, until nobody can send anything any more.
+fn work(waiting: &Receiver<Work>, lcore: &Lcore) {
+    let mut chore: Option<Chore> = None;
+    let (mut done, mut pace) = (Instant::now(), IDLE);
+    loop {
+        match waiting.recv_timeout(pace.saturating_sub(done.elapsed())) {
+            Ok(Work::Job(job)) => job(lcore),
+            Ok(Work::Chore(new)) => chore = Some(new),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if done.elapsed() >= pace {
+            let found = chore.as_mut().map_or(0, |chore| chore(lcore));
+            pace = if found > 0 {
+                BUSY
+            } else {
+                (pace * 2).min(IDLE)
+            };
+            done = Instant::now();
+        }
     }
 }

@@ -39,7 +39,7 @@ pub fn plug(port: PortName, vhost_dir: &Path, estate: &Estate, house: &House) ->
     let device = EthDev::by_name(&name)?;
     let pool = estate.pool;
     let started = house.run(move |us| {
-        pool.lend(FOR_QUEUES);
+        pool.lend(FOR_QUEUES, us);
         let started = device.start(1, 1, &pool);
         pool.stock(us);
         started

@@ -10,7 +10,7 @@ use panel::Totals;
 use panel::area::{Area, Direction};
 use panel::{Board, PortCode, PortKind};
 use process::commands::Console;
-use process::devices::{Phy, PortInfo, phy_totals};
+use process::devices::{FOREIGN_POOL, Phy, PortInfo, phy_totals};
 use process::events::{Answer, Process, Then};
 use process::ports::Plug;
 use process::report::{self, Identity};
@@ -171,6 +171,13 @@ impl Primary {
             recovered: self.recovered,
             audit: self.audit,
         });
+        detail.pools.push(PoolDetail {
+            name: FOREIGN_POOL.to_string(),
+            size: self.estate.foreign.size(),
+            free: self.estate.foreign.free_foreign(),
+            recovered: 0,
+            audit: None,
+        });
         detail.heap = dpdk::heap().map(|(allocated, free)| HeapDetail { allocated, free });
         protocol::json::compact(&detail)
     }
@@ -320,10 +327,6 @@ impl Process for Primary {
             self.counted = Instant::now();
             self.info
                 .count(&self.estate.area, self.estate.rings.len() as u32);
-            let estate = self.estate.clone();
-            if let Err(e) = self.house.run(move |us| estate.tidy(us)) {
-                log::error!("{e}");
-            }
             if self.monitor {
                 self.print_counters();
             }

@@ -89,16 +89,19 @@ impl Estate {
         }
         let block = &self.area.layout().workers[lcore as usize];
         let driver_held = block.driver_held.load(Ordering::Relaxed) != 0;
-        let found = dpdk::recover(&self.pool, &self.rings, lcore, driver_held, us);
-        dpdk::recover(&self.foreign, &self.rings, lcore, true, us);
+        let mut found = dpdk::recover(&self.pool, &self.rings, lcore, driver_held, us);
+        let foreign = dpdk::recover(&self.foreign, &self.rings, lcore, driver_held, us);
+        found.mbufs += foreign.mbufs;
+        found.left += foreign.left;
         self.area.bury(lcore);
         self.area.release_all(lcore);
         found
     }
 
-    /// Takes what foreign processes freed into the depot, and gives the foreign pool's own back to it.
-    pub fn tidy(&self, us: &dpdk::Lcore) {
-        self.pool.stock(us);
+    /// Takes what foreign processes freed of our pool into its depot, and gives them back what workers freed of
+    /// theirs. Returns how many mbufs that were.
+    pub fn tidy(&self, us: &dpdk::Lcore) -> u32 {
+        self.pool.stock(us) + self.foreign.give_back(us)
     }
 }
 

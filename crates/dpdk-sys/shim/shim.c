@@ -67,13 +67,43 @@ uint32_t spp_mempool_cache_most(struct rte_mempool *mp)
 	/* 22.11 to 25.11: one and a half times the size. All lcores' caches are alike. */
 	return rte_mempool_default_cache(mp, 0)->flushthresh;
 }
-int spp_mempool_take(struct rte_mempool *mp, void **objs, unsigned int n)
+/* DPDK moves its own end's tail only after those that came before it have moved it, and waits for them. We do not begin
+ * while somebody is before us: whoever finds head == tail and moves the head from there is the first. */
+int spp_mempool_try_take(struct rte_mempool *mp, void **objs, unsigned int n)
 {
-	return rte_mempool_ops_dequeue_bulk(mp, objs, n);
+	struct rte_ring *r = mp->pool_data;
+	void **slots = (void **)&r[1];
+	uint32_t head = __atomic_load_n(&r->cons.head, __ATOMIC_RELAXED);
+	unsigned int i;
+
+	if (__atomic_load_n(&r->cons.tail, __ATOMIC_ACQUIRE) != head)
+		return -EAGAIN;
+	if (__atomic_load_n(&r->prod.tail, __ATOMIC_ACQUIRE) - head < n)
+		return -ENOENT;
+	if (!__atomic_compare_exchange_n(&r->cons.head, &head, head + n, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return -EAGAIN;
+	for (i = 0; i < n; i++)
+		objs[i] = slots[(head + i) & r->mask];
+	__atomic_store_n(&r->cons.tail, head + n, __ATOMIC_RELEASE);
+	return 0;
 }
-int spp_mempool_give(struct rte_mempool *mp, void **objs, unsigned int n)
+int spp_mempool_try_give(struct rte_mempool *mp, void *const *objs, unsigned int n)
 {
-	return rte_mempool_ops_enqueue_bulk(mp, objs, n);
+	struct rte_ring *r = mp->pool_data;
+	void **slots = (void **)&r[1];
+	uint32_t head = __atomic_load_n(&r->prod.head, __ATOMIC_RELAXED);
+	unsigned int i;
+
+	if (__atomic_load_n(&r->prod.tail, __ATOMIC_ACQUIRE) != head)
+		return -EAGAIN;
+	if (r->capacity + __atomic_load_n(&r->cons.tail, __ATOMIC_ACQUIRE) - head < n)
+		return -ENOBUFS;
+	if (!__atomic_compare_exchange_n(&r->prod.head, &head, head + n, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return -EAGAIN;
+	for (i = 0; i < n; i++)
+		slots[(head + i) & r->mask] = objs[i];
+	__atomic_store_n(&r->prod.tail, head + n, __ATOMIC_RELEASE);
+	return 0;
 }
 unsigned int spp_mempool_backlog(struct rte_mempool *mp)
 {

@@ -61,9 +61,10 @@ int spp_log_to(void (*sink)(unsigned int level, const char *text, size_t len));
 struct rte_mempool_cache *spp_mempool_cache(struct rte_mempool *mp, unsigned int lcore);
 /* The most objects that a cache of the pool keeps: what goes beyond is flushed into the pool's shared structure. */
 uint32_t spp_mempool_cache_most(struct rte_mempool *mp);
-/* Objects straight from and to the pool's shared structure, past every cache. */
-int spp_mempool_take(struct rte_mempool *mp, void **objs, unsigned int n);
-int spp_mempool_give(struct rte_mempool *mp, void **objs, unsigned int n);
+/* Objects straight from and to the pool's shared ring, past every cache; all or none. They wait for nobody: a
+ * nonzero result says that another process is in the middle of the same (or died there), or that there are fewer. */
+int spp_mempool_try_take(struct rte_mempool *mp, void **objs, unsigned int n);
+int spp_mempool_try_give(struct rte_mempool *mp, void *const *objs, unsigned int n);
 unsigned int spp_mempool_backlog(struct rte_mempool *mp);
 uint32_t spp_mempool_size(const struct rte_mempool *mp);
 int32_t spp_mempool_ops_index(const struct rte_mempool *mp);

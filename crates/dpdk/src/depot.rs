@@ -10,6 +10,10 @@
 //! DPDK's own code (drivers, vhost) allocates and frees through the lcore's cache, which workers
 //! keep between [`LOW`] and [`HIGH`] at burst boundaries, so it does not reach the ring; if it
 //! did, it would find it empty, which is an ordinary "no mbuf".
+//!
+//! The pool of foreign processes lives the other way round: its free mbufs lie in DPDK's ring, and
+//! what workers free of it passes through its depot ([`Depot::add`]), from which the primary alone
+//! gives it to that ring ([`Depot::drain`]).
 
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -29,11 +33,15 @@ pub const FREED_BETWEEN: u32 = 288;
 
 const EMPTY: u32 = 0;
 const FULL: u32 = 1;
+/// Claimed by the lcore in the lower bits.
 const TAKING: u32 = 0x100;
+/// Likewise; it holds as many as the upper half says until then, which stay in it.
 const FILLING: u32 = 0x200;
 /// Holds fewer than a magazine's worth, as the lower bits say, until the primary gathers them.
 const PART: u32 = 0x400;
-const KIND: u32 = !0xff;
+const KIND: u32 = 0xff00;
+const LOWER: u32 = 0xff;
+const HELD: u32 = 16;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SPPd");
 
@@ -111,10 +119,10 @@ impl Depot {
             + (magazines + 1) * size_of::<Magazine>()
     }
 
-    /// Reserves a depot that holds `mbufs` (primary only), all magazines empty.
-    pub(crate) fn create(pool: &str, mbufs: u32) -> Result<Self, Error> {
-        // Some slack, so that a worker finds an empty magazine even while others are half full.
-        let magazines = (mbufs as usize).div_ceil(MAGAZINE) + 16;
+    /// Reserves a depot that holds `mbufs` (primary only), all magazines empty, and `slack` more of
+    /// them, so that a worker finds an empty one even while others are half full or claimed.
+    pub(crate) fn create(pool: &str, mbufs: u32, slack: usize) -> Result<Self, Error> {
+        let magazines = (mbufs as usize).div_ceil(MAGAZINE) + slack;
         let name = Self::zone_name(pool);
         let len = Self::bytes(magazines);
         let c_name = c_string(&name)?;
@@ -191,7 +199,7 @@ impl Depot {
             .filter(|s| s.load(Ordering::Relaxed) == FULL)
             .count();
         let parts = self.states.iter().map(|s| s.load(Ordering::Relaxed));
-        let parts: u32 = parts.filter(|s| s & KIND == PART).map(|s| s & !KIND).sum();
+        let parts: u32 = parts.filter(|s| s & KIND == PART).map(|s| s & LOWER).sum();
         (full * MAGAZINE) as u32 + parts + self.header.loose_len.load(Ordering::Relaxed)
     }
 
@@ -258,6 +266,95 @@ impl Depot {
         true
     }
 
+    /// Moves all of the cache of `lcore` into magazines, behind what others have put there. False
+    /// if there is no room: what is left stays in the cache.
+    pub(crate) fn add(&self, cache: Cache, lcore: u32) -> bool {
+        let mut len = cache.len() as usize;
+        while len > 0 {
+            let Some((i, held)) = self.claim_room(lcore) else {
+                return false;
+            };
+            let n = len.min(MAGAZINE - held);
+            let room = &self.magazines[i].objs[held..held + n];
+            for (k, obj) in room.iter().enumerate() {
+                // SAFETY: below the cache's length.
+                obj.store(
+                    unsafe { *cache.slot((len - n + k) as u32) },
+                    Ordering::Relaxed,
+                );
+            }
+            let then = match held + n {
+                MAGAZINE => FULL,
+                n => PART | n as u32,
+            };
+            // As in `fill`: the magazine first, then the cache.
+            self.states[i].store(then, Ordering::Release);
+            len -= n;
+            cache.set_len(len as u32);
+        }
+        true
+    }
+
+    /// Claims the lowest magazine with room; gives how many it holds.
+    fn claim_room(&self, lcore: u32) -> Option<(usize, usize)> {
+        self.states.iter().enumerate().find_map(|(i, state)| {
+            let now = state.load(Ordering::Relaxed);
+            let held = match now & KIND {
+                PART => now & LOWER,
+                _ if now == EMPTY => 0,
+                _ => return None,
+            };
+            let claimed = FILLING | lcore | held << HELD;
+            state
+                .compare_exchange(now, claimed, Ordering::Acquire, Ordering::Relaxed)
+                .ok()
+                .map(|_| (i, held as usize))
+        })
+    }
+
+    /// Offers all mbufs to `take`, a magazine at a time, nobody's tag on them, until it refuses; what it
+    /// took is out (primary's housekeeping thread only). Returns how many that were.
+    pub(crate) fn drain(&self, mut take: impl FnMut(&mut [*mut ffi::rte_mbuf]) -> bool) -> u32 {
+        let mut objs = [std::ptr::null_mut(); MAGAZINE];
+        let mut offer = |magazine: &Magazine, n: u32| {
+            for (to, from) in objs.iter_mut().zip(&magazine.objs).take(n as usize) {
+                *to = from.load(Ordering::Relaxed);
+                Mbuf(*to).tag().store(0, Ordering::Relaxed);
+            }
+            take(&mut objs[..n as usize])
+        };
+        let mut taken = 0;
+        let loose = self.header.loose_len.load(Ordering::Relaxed);
+        if loose > 0 {
+            if !offer(self.loose, loose) {
+                return 0;
+            }
+            self.header.loose_len.store(0, Ordering::Relaxed);
+            taken += loose;
+        }
+        for (state, magazine) in self.states.iter().zip(self.magazines) {
+            let now = state.load(Ordering::Relaxed);
+            let n = match now & KIND {
+                PART => now & LOWER,
+                _ if now == FULL => MAGAZINE as u32,
+                _ => continue,
+            };
+            if state
+                .compare_exchange(now, TAKING, Ordering::Acquire, Ordering::Relaxed)
+                .is_err()
+            {
+                continue;
+            }
+            if !offer(magazine, n) {
+                state.store(now, Ordering::Release);
+                return taken;
+            }
+            state.store(EMPTY, Ordering::Release);
+            taken += n;
+        }
+        taken
+    }
+
     /// Takes out what lies in magazines that are neither full nor empty (primary's housekeeping
     /// thread only).
     pub(crate) fn gather(&self) -> Vec<Mbuf> {
@@ -265,7 +362,7 @@ impl Depot {
         for (state, magazine) in self.states.iter().zip(self.magazines) {
             let now = state.load(Ordering::Acquire);
             if now & KIND == PART {
-                let part = magazine.objs.iter().take((now & !KIND) as usize);
+                let part = magazine.objs.iter().take((now & LOWER) as usize);
                 found.extend(part.map(|o| Mbuf(o.load(Ordering::Relaxed))));
                 state.store(EMPTY, Ordering::Release);
             }
@@ -306,12 +403,16 @@ impl Depot {
     }
 
     /// Sets right the magazine that a dead lcore had claimed: a half taken one is full again, a
-    /// half filled one is empty again.
+    /// half filled one holds what it held before.
     pub(crate) fn mend(&self, lcore: u32) {
         for state in self.states {
             let now = state.load(Ordering::Acquire);
-            if matches!(now & KIND, TAKING | FILLING) && now & !KIND == lcore {
-                let then = if now & KIND == TAKING { FULL } else { EMPTY };
+            if matches!(now & KIND, TAKING | FILLING) && now & LOWER == lcore {
+                let then = match (now & KIND, now >> HELD) {
+                    (TAKING, _) => FULL,
+                    (_, 0) => EMPTY,
+                    (_, held) => PART | held,
+                };
                 state.store(then, Ordering::Release);
             }
         }
@@ -322,7 +423,8 @@ impl Depot {
         for (state, magazine) in self.states.iter().zip(self.magazines) {
             let now = state.load(Ordering::Acquire);
             let n = match now & KIND {
-                PART => (now & !KIND) as usize,
+                PART => (now & LOWER) as usize,
+                FILLING => (now >> HELD) as usize,
                 TAKING => MAGAZINE,
                 _ if now == FULL => MAGAZINE,
                 _ => 0,

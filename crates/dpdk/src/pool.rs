@@ -48,6 +48,17 @@ impl Pool {
     /// depot (`rte_pktmbuf_pool_create_by_ops`). Primary only. The mbufs lie in DPDK's ring
     /// until [`Pool::stock`]: devices that fill their queues at start are started in between.
     pub fn create(name: &str, mbufs: u32, data_room: u16) -> Result<Self, Error> {
+        Self::create_with(name, mbufs, data_room, 16)
+    }
+
+    /// The same for a pool that foreign processes allocate from: its mbufs stay in DPDK's ring, and
+    /// [`Pool::give_back`] brings those there that workers free ([`PoolCache::serving`]).
+    pub fn create_foreign(name: &str, mbufs: u32, data_room: u16) -> Result<Self, Error> {
+        // Every lcore at once finds room, even if all have stopped with a magazine claimed.
+        Self::create_with(name, mbufs, data_room, ffi::SPP_MAX_LCORE as usize)
+    }
+
+    fn create_with(name: &str, mbufs: u32, data_room: u16, slack: usize) -> Result<Self, Error> {
         let c_name = c_string(name)?;
         // SAFETY: valid strings; the result is checked.
         let raw = unsafe {
@@ -69,7 +80,7 @@ impl Pool {
         check_cache(raw, name)?;
         Ok(Pool {
             raw,
-            depot: Depot::create(name, mbufs)?,
+            depot: Depot::create(name, mbufs, slack)?,
         })
     }
 
@@ -92,7 +103,8 @@ impl Pool {
     }
 
     /// Moves whatever lies in DPDK's ring into the depot: at start everything, later what foreign
-    /// processes freed. Primary's housekeeping thread only. Returns how many it moved.
+    /// processes freed. It never waits for one of those, which may have died in the ring. Primary's
+    /// housekeeping thread only. Returns how many it moved.
     pub fn stock(&self, lcore: &Lcore) -> u32 {
         let mut moved = 0;
         let cache = self.raw_cache(lcore.id());
@@ -120,8 +132,8 @@ impl Pool {
                 return moved;
             }
             let objs = &mut objs[..n as usize];
-            // SAFETY: room for n pointers; nobody but foreign processes competes for them.
-            if unsafe { ffi::spp_mempool_take(self.raw, objs.as_mut_ptr().cast(), n) } != 0 {
+            // SAFETY: room for n pointers.
+            if unsafe { ffi::spp_mempool_try_take(self.raw, objs.as_mut_ptr().cast(), n) } != 0 {
                 return moved;
             }
             batch.extend(objs.iter().map(|m| Mbuf(*m)));
@@ -130,28 +142,40 @@ impl Pool {
             if !batch.is_empty() {
                 // No empty magazine: cannot happen with the depot's slack, but nothing is lost.
                 let mut back: Vec<_> = batch.drain(..).map(|m| m.0).collect();
-                // SAFETY: objects of this pool that we own.
-                unsafe {
-                    ffi::spp_mempool_give(self.raw, back.as_mut_ptr().cast(), back.len() as u32)
-                };
+                self.try_give(&mut back);
                 return moved;
             }
         }
     }
 
+    /// Puts mbufs that we own into DPDK's ring; false, and nothing done, if somebody else is at it
+    /// (or died at it, for all that can be seen).
+    fn try_give(&self, mbufs: &mut [*mut ffi::rte_mbuf]) -> bool {
+        // SAFETY: objects of this pool that are ours alone; the ring has room for all of its pool's.
+        unsafe {
+            ffi::spp_mempool_try_give(self.raw, mbufs.as_mut_ptr().cast(), mbufs.len() as u32) == 0
+        }
+    }
+
+    /// Gives what workers freed of a foreign processes' pool to DPDK's ring, where those find it. It
+    /// never waits for one of them. Primary's housekeeping thread only. Returns how many it moved.
+    pub fn give_back(&self, _lcore: &Lcore) -> u32 {
+        self.depot.drain(|mbufs| self.try_give(mbufs))
+    }
+
     /// Puts up to `n` mbufs of the depot into DPDK's ring, where a driver finds them that fills its
     /// queues at start; [`Pool::stock`] takes back what is left. Primary's housekeeping thread only.
-    pub fn lend(&self, n: u32) -> u32 {
+    pub fn lend(&self, n: u32, lcore: &Lcore) -> u32 {
         let mut lent = 0;
         while lent < n {
             let Some(mut mbufs) = self.depot.draw() else {
                 break;
             };
-            // SAFETY: a magazine's worth of objects of this pool, which are ours alone.
-            let ret = unsafe {
-                ffi::spp_mempool_give(self.raw, mbufs.as_mut_ptr().cast(), mbufs.len() as u32)
-            };
-            debug_assert_eq!(ret, 0, "the ring has room for every object of its pool");
+            if !self.try_give(&mut mbufs) {
+                let mut back = mbufs.map(Mbuf).to_vec();
+                self.depot.store(&mut back, lcore.id());
+                break;
+            }
             lent += mbufs.len() as u32;
         }
         lent
@@ -173,6 +197,7 @@ impl Pool {
             pool: *self,
             lcore: lcore.id(),
             owner: Owner::lcore(lcore.id()),
+            foreign: None,
             _stays_here: PhantomData,
         }
     }
@@ -186,6 +211,14 @@ impl Pool {
     /// mbufs that lie in the depot; those in workers' caches are not counted.
     pub fn free(&self) -> u32 {
         self.depot.free()
+    }
+
+    /// mbufs that nobody holds, of a pool of foreign processes: in DPDK's ring, in the caches of
+    /// lcores (`rte_mempool_avail_count`), or on their way back.
+    pub fn free_foreign(&self) -> u32 {
+        // SAFETY: a valid pool; reads counts.
+        let in_ring = unsafe { ffi::rte_mempool_avail_count(self.raw) };
+        in_ring + self.depot.free()
     }
 
     /// Index and name of the pool's operations in this process; the name is `None` if nothing is
@@ -223,14 +256,29 @@ pub struct PoolCache {
     pool: Pool,
     lcore: u32,
     owner: Owner,
+    /// What the lcore frees of the foreign processes' pool, and where it goes.
+    foreign: Option<(Cache, Depot)>,
     _stays_here: PhantomData<*const ()>,
 }
 
 impl PoolCache {
+    /// Makes the lcore able to free mbufs of `foreign`, too, a pool of foreign processes: at every burst
+    /// boundary they go from its cache into that pool's depot, so that DPDK never flushes them into
+    /// the ring that those processes share.
+    pub fn serving(mut self, foreign: &Pool) -> Self {
+        self.foreign = Some((foreign.raw_cache(self.lcore), foreign.depot));
+        self
+    }
+
     /// Tops the cache up from the depot or trims it into it: called at every burst boundary. False
     /// if the pool is exhausted, so that nothing which allocates should be polled now.
     #[inline(always)]
     pub fn balance(&mut self) -> bool {
+        if let Some((cache, depot)) = self.foreign
+            && cache.len() > 0
+        {
+            depot.add(cache, self.lcore);
+        }
         let len = self.cache.len();
         if len < LOW {
             return self.top_up();
@@ -260,6 +308,9 @@ impl PoolCache {
         {
         }
         self.pool.depot.fill_part(self.cache, self.lcore);
+        if let Some((cache, depot)) = self.foreign {
+            depot.add(cache, self.lcore);
+        }
     }
 
     /// Fills `burst` with up to `n` empty packets (`rte_pktmbuf_alloc_bulk`); returns how many: `n` or 0.

@@ -12,7 +12,9 @@ use protocol::port::PortName;
 
 /// Name of the memzone.
 pub const NAME: &str = "MProc_port_info";
-/// Physical ports that it has room for.
+/// Name of the pool that foreign DPDK processes look up and allocate from.
+pub const FOREIGN_POOL: &str = "MProc_pktmbuf_pool";
+/// Physical ports that the memzone has room for.
 pub const PHY: usize = 32;
 /// Rings that it has room for.
 pub const RINGS: usize = 99;

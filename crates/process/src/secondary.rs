@@ -118,6 +118,8 @@ pub struct Joined {
     pub folder: Folder,
     /// The panel's mbufs.
     pub pool: Pool,
+    /// Those that foreign processes allocate.
+    pub foreign: Pool,
     /// The panel's shared memory.
     pub area: Area,
     /// Physical ports.
@@ -209,6 +211,7 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
             info.pool.name, info.pool.ops, info.pool.ops_index, operations.1
         )));
     }
+    let foreign = Pool::lookup(devices::FOREIGN_POOL)?;
     let area = Area::lookup()?;
     let (lcores, leases): (Vec<_>, Vec<_>) = placed
         .into_iter()
@@ -222,6 +225,7 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
         incarnation,
         folder,
         pool,
+        foreign,
         area,
         lcores,
         eal,
@@ -267,6 +271,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
     let crew = Crew {
         area: joined.area,
         pool: joined.pool,
+        foreign: joined.foreign,
         ringer: joined.ringer.clone(),
         folder: joined.folder.clone(),
         poll: options.poll,
@@ -381,6 +386,8 @@ pub struct Crew {
     pub area: Area,
     /// Its mbufs.
     pub pool: Pool,
+    /// Those that foreign processes allocate.
+    pub foreign: Pool,
     /// Wakes other workers.
     pub ringer: Ringer,
     /// Where the bells lie.
@@ -406,9 +413,9 @@ impl Crew {
             bell,
             poll: self.poll,
         };
-        let (pool, ringer) = (self.pool, self.ringer.clone());
+        let (pool, foreign, ringer) = (self.pool, self.foreign, self.ringer.clone());
         let work = move |lcore: Lcore| {
-            let cache = pool.cache(&lcore);
+            let cache = pool.cache(&lcore).serving(&foreign);
             worker.run(Context {
                 lcore,
                 cache,

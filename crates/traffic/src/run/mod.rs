@@ -208,8 +208,9 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
         None => None,
     };
     let (done, report) = bounded(1);
-    let (pool, ringer, plan, stop) = (
+    let (pool, foreign, ringer, plan, stop) = (
         joined.pool,
+        joined.foreign,
         joined.ringer.clone(),
         plan.clone(),
         stop.clone(),
@@ -222,7 +223,7 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
         lcore,
         Box::new(move |lcore| {
             let cx = panel::port::Context {
-                cache: pool.cache(&lcore),
+                cache: pool.cache(&lcore).serving(&foreign),
                 lcore,
                 ringer,
                 stocked: false,
