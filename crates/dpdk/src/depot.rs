@@ -296,7 +296,7 @@ impl Depot {
     }
 
     /// Claims the lowest magazine with room; gives how many it holds.
-    fn claim_room(&self, lcore: u32) -> Option<(usize, usize)> {
+    pub(crate) fn claim_room(&self, lcore: u32) -> Option<(usize, usize)> {
         self.states.iter().enumerate().find_map(|(i, state)| {
             let now = state.load(Ordering::Relaxed);
             let held = match now & KIND {

@@ -362,3 +362,81 @@ fn a_worker_that_ends_gives_everything_back() {
         },
     );
 }
+
+/// A pool of foreign processes, and `n` of its mbufs in a ring as one of those has sent them.
+fn sent_by_a_foreign_process(n: usize) -> (Pool, Ring) {
+    let foreign = Pool::create_foreign("foreign", 1024, 2176).unwrap();
+    let ring = Ring::create("r", 128).unwrap();
+    let mut mbufs: Vec<*mut dpdk_sys::rte_mbuf> = vec![std::ptr::null_mut(); n];
+    // SAFETY: room for n pointers, which the ring has, too; they become empty packets in between.
+    unsafe {
+        let taken =
+            dpdk_sys::spp_mempool_try_take(foreign.raw, mbufs.as_mut_ptr().cast(), n as u32);
+        assert_eq!(taken, 0);
+        for m in &mbufs {
+            dpdk_sys::spp_mbuf_renew(*m);
+        }
+        let raw = dpdk_sys::rte_ring_lookup(c"r".as_ptr());
+        let sent = dpdk_sys::spp_ring_enqueue(raw, mbufs.as_mut_ptr(), n as u32);
+        assert_eq!(sent, n as u32);
+    }
+    (foreign, ring)
+}
+
+#[test]
+fn what_is_freed_of_a_foreign_pool_passes_through_its_depot() {
+    with_eal(
+        "tests::what_is_freed_of_a_foreign_pool_passes_through_its_depot",
+        |_, lcore| {
+            let (foreign, ring) = sent_by_a_foreign_process(100);
+            let mut cache = stocked("p", &lcore).cache(&lcore).serving(&foreign);
+            let (consumer, mut burst) = (ring.consumer(), Burst::new());
+            assert_eq!(foreign.free_foreign(), 924);
+            for freed in [64, 100] {
+                consumer.receive(&lcore, cache.owner(), &mut burst);
+                burst.clear(&mut cache);
+                assert_ne!(foreign.free(), freed, "still in the lcore's cache");
+                cache.balance();
+                assert_eq!(foreign.free(), freed, "in the depot, in one magazine");
+            }
+            assert_eq!(foreign.give_back(&lcore), 100);
+            assert_eq!((foreign.free(), foreign.free_foreign()), (0, 1024));
+            // Nobody of ours owns what is theirs again.
+            let found = recover(&foreign, &[ring], lcore.id(), false, &lcore);
+            assert_eq!(found, crate::Recovered::default());
+            assert_eq!(foreign.give_back(&lcore), 0);
+        },
+    );
+}
+
+#[test]
+fn a_magazine_that_a_dead_worker_was_adding_to_keeps_what_it_held() {
+    with_eal(
+        "tests::a_magazine_that_a_dead_worker_was_adding_to_keeps_what_it_held",
+        |_, lcore| {
+            let (foreign, ring) = sent_by_a_foreign_process(100);
+            let mut cache = stocked("p", &lcore).cache(&lcore).serving(&foreign);
+            let (consumer, mut burst) = (ring.consumer(), Burst::new());
+            consumer.receive(&lcore, cache.owner(), &mut burst);
+            burst.clear(&mut cache);
+            cache.balance();
+            // One that dies with 36 freed and the magazine claimed.
+            assert_eq!(
+                consumer.receive(&lcore, Owner::lcore(5), &mut burst),
+                36,
+                "the rest"
+            );
+            assert_eq!(foreign.depot.claim_room(5), Some((0, 64)));
+            assert_eq!(foreign.give_back(&lcore), 0, "nobody waits for it");
+            // The first one's end does not take what lies in the magazine meanwhile.
+            let found = recover(&foreign, &[ring], lcore.id(), false, &lcore);
+            assert_eq!(found.mbufs, 0);
+            let found = recover(&foreign, &[ring], 5, false, &lcore);
+            assert_eq!((found.mbufs, found.left), (36, 0));
+            std::mem::forget(burst);
+            assert_eq!(foreign.free(), 100);
+            assert_eq!(foreign.give_back(&lcore), 100);
+            assert_eq!(foreign.free_foreign(), 1024);
+        },
+    );
+}
