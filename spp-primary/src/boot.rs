@@ -293,6 +293,7 @@ fn raise(
         launcher: Launcher::new(log_dir),
         holder: holder_names(folder.clone()),
         recovered: 0,
+        recovered_foreign: 0,
         litter: Default::default(),
         audit: None,
         base,

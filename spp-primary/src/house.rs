@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dpdk::{Eal, EalConfig, Lcore};
 use process::{Error, threads};
+use sys::affinity::CpuSet;
 
 /// How long EAL may take: it clears all of its hugepages.
 const START: Duration = Duration::from_secs(120);
@@ -35,8 +36,13 @@ impl House {
     pub fn start(config: EalConfig) -> Result<(House, Eal), Error> {
         let (jobs, waiting) = bounded::<Work>(16);
         let (ready, started) = bounded(1);
+        // EAL binds the thread to a CPU, where a polling worker or foreign process may be: it must not wait for that one.
+        let cpus = CpuSet::of_current_thread()?;
         threads::spawn("spp-house", move || match Eal::init(&config) {
             Ok((eal, lcore)) => {
+                if let Err(e) = cpus.apply_to_current_thread() {
+                    log::warn!("housekeeping stays on one CPU: {e}");
+                }
                 if ready.send(Ok(eal)).is_ok() {
                     work(&waiting, &lcore);
                 }
@@ -59,7 +65,9 @@ impl House {
         let (done, result) = bounded(1);
         let gone = || Error::Refused("the housekeeping lcore has ended".into());
         self.jobs
-            .send(Work::Job(Box::new(move |lcore| drop(done.send(job(lcore))))))
+            .send(Work::Job(Box::new(move |lcore| {
+                drop(done.send(job(lcore)))
+            })))
             .map_err(|_| gone())?;
         result.recv().map_err(|_| gone())
     }

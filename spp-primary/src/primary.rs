@@ -61,6 +61,8 @@ pub struct Primary {
     pub holder: panel::board::HolderName,
     /// mbufs that came back from dead workers.
     pub recovered: u64,
+    /// Likewise, of the foreign processes' pool.
+    pub recovered_foreign: u64,
     /// PIDs of ended processes whose files are to be removed.
     pub litter: BTreeSet<u32>,
     /// What the last audit of the pool found.
@@ -175,7 +177,7 @@ impl Primary {
             name: FOREIGN_POOL.to_string(),
             size: self.estate.foreign.size(),
             free: self.estate.foreign.free_foreign(),
-            recovered: 0,
+            recovered: self.recovered_foreign,
             audit: None,
         });
         detail.heap = dpdk::heap().map(|(allocated, free)| HeapDetail { allocated, free });
@@ -311,6 +313,7 @@ impl Process for Primary {
         match self.estate.reap(&self.folder, &self.house) {
             Ok(reaped) => {
                 self.recovered += reaped.mbufs;
+                self.recovered_foreign += reaped.foreign;
                 self.litter.extend(&reaped.pids);
                 if reaped.workers > 0 {
                     self.audit();

@@ -31,6 +31,8 @@ pub struct Reaped {
     pub workers: u32,
     /// mbufs that came back.
     pub mbufs: u64,
+    /// mbufs of foreign processes that came back.
+    pub foreign: u64,
     /// PIDs of their processes.
     pub pids: BTreeSet<u32>,
 }
@@ -41,20 +43,24 @@ impl Estate {
         let mut reaped = Reaped::default();
         for dead in dead_leases(folder)? {
             let (estate, lcore) = (self.clone(), dead.lcore());
-            let found = house.run(move |us| estate.bury(lcore, us))?;
+            let (found, foreign) = house.run(move |us| estate.bury(lcore, us))?;
             let who = dead.holder().map_or_else(
                 || "a process".to_string(),
                 |h| format!("{}:{}", h.kind, h.id),
             );
-            log::info!("{who} ended: {} mbufs recovered", found.mbufs);
-            if found.left > 0 {
+            log::info!(
+                "{who} ended: {} mbufs recovered",
+                found.mbufs + foreign.mbufs
+            );
+            let left = found.left + foreign.left;
+            if left > 0 {
                 log::warn!(
-                    "{who}: {} mbufs may still be in a device's queues and stay out of use",
-                    found.left
+                    "{who}: {left} mbufs may still be in a device's queues and stay out of use"
                 );
             }
             reaped.workers += 1;
             reaped.mbufs += u64::from(found.mbufs);
+            reaped.foreign += u64::from(foreign.mbufs);
             if let Some(holder) = dead.holder().filter(|h| h.id != 0) {
                 reaped.pids.insert(holder.pid);
             }
@@ -77,7 +83,8 @@ impl Estate {
         Ok((!working(folder)?).then_some(found))
     }
 
-    fn bury(&self, lcore: u32, us: &dpdk::Lcore) -> Recovered {
+    /// What was recovered of our pool, and of the foreign processes' one.
+    fn bury(&self, lcore: u32, us: &dpdk::Lcore) -> (Recovered, Recovered) {
         for (direction, producer) in [(Direction::Tx, true), (Direction::Rx, false)] {
             for n in self.area.rings_of(lcore, direction) {
                 if let Some(ring) = self.rings.get(usize::from(n))
@@ -89,13 +96,11 @@ impl Estate {
         }
         let block = &self.area.layout().workers[lcore as usize];
         let driver_held = block.driver_held.load(Ordering::Relaxed) != 0;
-        let mut found = dpdk::recover(&self.pool, &self.rings, lcore, driver_held, us);
+        let found = dpdk::recover(&self.pool, &self.rings, lcore, driver_held, us);
         let foreign = dpdk::recover(&self.foreign, &self.rings, lcore, driver_held, us);
-        found.mbufs += foreign.mbufs;
-        found.left += foreign.left;
         self.area.bury(lcore);
         self.area.release_all(lcore);
-        found
+        (found, foreign)
     }
 
     /// Takes what foreign processes freed of our pool into its depot, and gives them back what workers freed of
