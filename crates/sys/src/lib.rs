@@ -14,6 +14,7 @@ pub mod init;
 pub mod lock;
 pub mod poll;
 pub mod proc;
+pub mod shared;
 pub mod signal;
 
 pub mod tap;
