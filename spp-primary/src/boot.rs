@@ -190,10 +190,10 @@ fn raise(
     let tidied = estate.clone();
     house.keep(move |us| tidied.tidy(us))?;
     let plugger: Plugger = {
-        let (estate, house, dir) = (estate.clone(), house.clone(), options.vhost_dir.clone());
+        let (estate, house) = (estate.clone(), house.clone());
         let holder = holder_names(folder.clone());
         Box::new(move |plug, port| match plug {
-            Plug::In => crate::plug::plug(port, &dir, &estate, &house),
+            Plug::In => crate::plug::plug(port, &estate, &house),
             Plug::Out => crate::plug::unplug(port, &estate, &house, &holder),
         })
     };
@@ -283,7 +283,6 @@ fn raise(
         identity,
         console,
         estate,
-        vhost_dir: options.vhost_dir.clone(),
         house,
         folder: folder.clone(),
         phys,

@@ -1,6 +1,4 @@
-//! Virtual devices that come and go while the panel runs: tap and memif ports.
-
-use std::path::Path;
+//! Virtual devices that come and go while the panel runs: tap ports.
 
 use dpdk::ethdev::EthDev;
 use panel::Area;
@@ -17,19 +15,12 @@ use crate::reaper::Estate;
 const FOR_QUEUES: u32 = 1024;
 
 /// Makes the device of `port` and starts it, for secondaries to attach to; one that is there already is left as it is.
-pub fn plug(port: PortName, vhost_dir: &Path, estate: &Estate, house: &House) -> Result<(), Error> {
+pub fn plug(port: PortName, estate: &Estate, house: &House) -> Result<(), Error> {
     let name = runtime_name(port).ok_or_else(|| refused(port))?;
     if EthDev::by_name(&name).is_ok() {
         return Ok(());
     }
-    let arguments = match port {
-        PortName::Tap(n) => format!("iface=vtap{n}"),
-        _ => format!(
-            "id={},role=server,socket={},socket-abstract=no",
-            port.number(),
-            vhost_dir.join("spp-memif.sock").display()
-        ),
-    };
+    let arguments = format!("iface=vtap{}", port.number());
     if EthDev::all().len() >= DEVICES {
         return Err(Error::Refused(format!(
             "{port}: a panel can have {DEVICES} devices, which are all in use"
@@ -103,7 +94,7 @@ pub fn unplug(
 
 fn refused(port: PortName) -> Error {
     Error::Refused(format!(
-        "{port}: only tap and memif ports can be added to a running panel ({RUNTIME})"
+        "{port}: only tap ports can be added to a running panel ({RUNTIME})"
     ))
 }
 

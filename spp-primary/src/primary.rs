@@ -43,8 +43,6 @@ pub struct Primary {
     pub estate: Estate,
     /// Our own lcore.
     pub house: House,
-    /// Where sockets are made.
-    pub vhost_dir: std::path::PathBuf,
     /// The panel's folder.
     pub folder: Folder,
     /// Physical ports.
@@ -225,7 +223,7 @@ impl Primary {
             .parse()
             .map_err(|e: protocol::port::PortError| Error::Refused(e.to_string()))?;
         match plug {
-            Plug::In => crate::plug::plug(port, &self.vhost_dir, &self.estate, &self.house),
+            Plug::In => crate::plug::plug(port, &self.estate, &self.house),
             Plug::Out => crate::plug::unplug(port, &self.estate, &self.house, &self.holder),
         }
     }

@@ -168,6 +168,19 @@ impl Burst {
         bytes
     }
 
+    /// Frees the last packet.
+    pub fn drop_last(&mut self) {
+        if self.len == 0 {
+            return;
+        }
+        self.len -= 1;
+        let m = Mbuf(self.mbufs[self.len]);
+        self.bytes -= u64::from(m.pkt_len());
+        self.segs -= u32::from(m.nb_segs());
+        // SAFETY: an mbuf that we own and have just forgotten.
+        unsafe { ffi::rte_pktmbuf_free_bulk(&mut self.mbufs[self.len], 1) };
+    }
+
     /// Length of the first packet, in bytes; `None` if there is none.
     pub fn first_len(&self) -> Option<u32> {
         self.mbufs[..self.len].first().map(|m| Mbuf(*m).pkt_len())

@@ -10,6 +10,7 @@ pub mod area;
 pub mod bell;
 pub mod board;
 pub mod code;
+pub mod memif;
 pub mod pcap;
 pub mod port;
 pub mod published;

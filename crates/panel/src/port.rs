@@ -10,6 +10,7 @@ use dpdk::{BURST, Burst, Lcore, PoolCache, Ring};
 use crate::area::{Area, Direction, DropReason, Ends};
 use crate::bell::Ringer;
 use crate::code::{PortCode, PortKind};
+use crate::memif::Memif;
 use crate::pcap::Pcap;
 
 /// Length of a packet that a nullpmd port gives, in bytes without the frame check sequence.
@@ -47,6 +48,7 @@ enum Kind {
     },
     Null,
     Pcap(Box<Pcap>),
+    Memif(Memif),
     Device {
         device: EthDev,
         name: String,
@@ -126,6 +128,15 @@ impl Port {
         }
     }
 
+    /// The memif socket `socket`.
+    pub fn memif(code: PortCode, socket: Memif) -> Self {
+        Port {
+            code,
+            kind: Kind::Memif(socket),
+            ends: None,
+        }
+    }
+
     /// Queue `queue` of an Ethernet device with its claims.
     pub fn device(
         code: PortCode,
@@ -166,6 +177,7 @@ impl Port {
         let state = |up| if up { LinkState::Up } else { LinkState::Down };
         match &self.kind {
             Kind::Vhost { link, .. } => state(link.is_up()),
+            Kind::Memif(socket) => state(socket.is_up()),
             // The kernel's side of a tap is what matters, and net_tap does not tell of it.
             Kind::Device { .. } if self.code.kind() == PortKind::Tap => LinkState::None,
             Kind::Device { device, .. } => device.link().map_or(LinkState::None, state),
@@ -180,6 +192,7 @@ impl Port {
             Kind::Ring { ring, .. } => format!("{} of {} used", ring.used(), ring.capacity()),
             Kind::Vhost { socket, .. } => socket.path().to_string(),
             Kind::Null => String::new(),
+            Kind::Memif(socket) => socket.path().display().to_string(),
             Kind::Pcap(files) => files.info(),
             Kind::Device { device, .. } => device
                 .info()
@@ -194,6 +207,8 @@ impl Port {
             Kind::Ring { ends, .. } if Area::holder(ends, Direction::Tx).is_some() => Wakes::ByBell,
             // A foreign process does not know of bells.
             Kind::Ring { .. } => Wakes::Not,
+            // Its bell is the client's: not to be trusted with our sleep.
+            Kind::Memif(_) => Wakes::Not,
             Kind::Vhost { link, .. } => Wakes::ByKick(link.clone()),
             // At its end it never has a packet again.
             Kind::Pcap(files) if files.ended() => Wakes::ByBell,
@@ -243,6 +258,7 @@ impl Port {
                 queue.receive(&cx.lcore, cx.cache.owner(), burst, most)
             }
             Kind::Pcap(files) if cx.stocked => files.receive(cx, burst, most),
+            Kind::Memif(socket) if cx.stocked => socket.receive(cx, burst, most),
             Kind::Null if cx.stocked => {
                 let n = cx.cache.alloc(burst, BURST);
                 for i in 0..n {
@@ -276,6 +292,7 @@ impl Port {
                 in_steps(cx, burst, |cx, burst| queue.send(&cx.lcore, burst))
             }
             Kind::Pcap(files) => files.send(cx, burst),
+            Kind::Memif(socket) => socket.send(cx, burst),
             Kind::Null => {
                 let sent = (burst.len(), burst.bytes());
                 burst.clear(&mut cx.cache);
@@ -286,13 +303,18 @@ impl Port {
 
     /// Whether a frame of `len` bytes is longer than the port ever takes.
     pub(crate) fn is_too_long(&self, len: u32) -> bool {
-        matches!(&self.kind, Kind::Device { longest, .. } if len > *longest)
+        match &self.kind {
+            Kind::Device { longest, .. } => len > *longest,
+            Kind::Memif(socket) => socket.is_too_long(len),
+            _ => false,
+        }
     }
 
     /// Why the port refused what is left of a burst.
     pub(crate) fn refusal(&self) -> DropReason {
         match &self.kind {
             Kind::Vhost { link, .. } if !link.is_up() => DropReason::LinkDown,
+            Kind::Memif(socket) if !socket.is_up() => DropReason::LinkDown,
             Kind::Pcap(_) => DropReason::IoError,
             _ => DropReason::Full,
         }

@@ -45,7 +45,7 @@ impl Console {
                 for (src, dst) in self.board.del(code)? {
                     log::info!("del {port}: the patch {src} -> {dst} was taken out");
                 }
-                if matches!(port, PortName::Tap(_) | PortName::Memif(_)) {
+                if matches!(port, PortName::Tap(_)) {
                     // Who else uses it keeps it; the last one to delete it removes it.
                     if let Err(e) = self.opener.remove(*port) {
                         log::info!(

@@ -131,11 +131,10 @@ pub fn phy_totals(area: &Area, number: u16, queues: u16) -> Totals {
 /// In the name of a device that was added while the panel ran.
 pub const RUNTIME: &str = "spp";
 
-/// Name of the device of a tap or memif port that is added while the panel runs.
+/// Name of the device of a tap port that is added while the panel runs.
 pub fn runtime_name(port: PortName) -> Option<String> {
     match port {
         PortName::Tap(n) => Some(format!("net_tap_{RUNTIME}{n}")),
-        PortName::Memif(n) => Some(format!("net_memif_{RUNTIME}{n}")),
         _ => None,
     }
 }
@@ -173,11 +172,11 @@ pub fn virtual_port(info: &EthInfo) -> Option<(PortKind, u16)> {
 }
 
 /// Drivers of virtual devices that a process can poll although the primary probed them. Of the others
-/// net_af_packet crashes, and net_af_xdp and net_vhost silently move nothing (seen with DPDK 22.11).
-const SHARED_DRIVERS: [&str; 6] = [
+/// net_af_packet crashes, net_af_xdp and net_vhost silently move nothing, and net_memif goes on reading the memory
+/// of a peer that is gone and rings descriptors of the wrong process (seen with DPDK 22.11).
+const SHARED_DRIVERS: [&str; 5] = [
     "net_null",
     "net_tap",
-    "net_memif",
     "net_pcap",
     "net_virtio_user",
     "net_ring",
@@ -190,6 +189,7 @@ pub fn refusal_in_secondary(info: &EthInfo) -> Option<String> {
     }
     let instead = match info.driver.as_str() {
         "net_vhost" => "add a vhost:N port here",
+        "net_memif" => "add a memif:N port here",
         _ => "use net_tap, which works here",
     };
     Some(format!(

@@ -1,11 +1,12 @@
 //! Opening ports by their names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dpdk::Ring;
 use dpdk::ethdev::{EthDev, EthInfo};
 use dpdk::vhost::{Mode, Vhost};
 use panel::bell::Ringer;
+use panel::memif::Memif;
 use panel::pcap::Pcap;
 use panel::port::Stay;
 use panel::{Area, Port, PortCode, PortKind};
@@ -86,7 +87,8 @@ impl Opener {
             PortName::Phy { .. } => Err(Error::Refused(format!(
                 "{name} cannot be added: physical ports are there from the start of the primary (spp-primary --vdev … or a NIC)"
             ))),
-            PortName::Tap(n) | PortName::Memif(n) => self.virtual_device(code, name, n),
+            PortName::Tap(n) => self.virtual_device(code, name, n),
+            PortName::Memif(n) => self.memif(code, n),
             PortName::Pcap(n) => {
                 let file = |side: &str| self.pcap_dir.join(format!("spp-{side}{n}.pcap"));
                 let files = Pcap::open(&file("rx"), &file("tx"))
@@ -189,15 +191,25 @@ impl Opener {
             ))
         })?;
         if mode == VhostMode::Server {
-            clear_stale_socket(path)?;
+            clear_stale_socket(Path::new(path))?;
         }
-        let (ringer, lcores) = (self.ringer.clone(), self.lcores.clone());
-        let up = Box::new(move || lcores.iter().for_each(|l| ringer.ring(*l)));
         let mode = match mode {
             VhostMode::Server => Mode::Server,
             VhostMode::Client => Mode::Client,
         };
-        Ok(Port::vhost(code, Vhost::open(path, mode, up)?))
+        Ok(Port::vhost(code, Vhost::open(path, mode, self.waker())?))
+    }
+
+    fn memif(&self, code: PortCode, n: u16) -> Result<Port, Error> {
+        let path = self.vhost_dir.join(format!("memif{n}"));
+        clear_stale_socket(&path)?;
+        Ok(Port::memif(code, Memif::open(&path, self.waker())?))
+    }
+
+    /// Wakes our workers when a peer has come.
+    fn waker(&self) -> Box<dyn Fn() + Send + Sync> {
+        let (ringer, lcores) = (self.ringer.clone(), self.lcores.clone());
+        Box::new(move || lcores.iter().for_each(|l| ringer.ring(*l)))
     }
 
     fn virtual_device(&self, code: PortCode, name: PortName, number: u16) -> Result<Port, Error> {
@@ -237,7 +249,7 @@ impl Opener {
         }
     }
 
-    /// Has the device of a tap or memif port removed that was added while the panel ran.
+    /// Has the device of a tap port removed that was added while the panel ran.
     pub fn remove(&self, name: PortName) -> Result<(), Error> {
         (self.plug)(Plug::Out, name)
     }
@@ -283,29 +295,37 @@ fn virtual_devices() -> Vec<(PortKind, u16, EthDev, EthInfo)> {
     EthDev::all().into_iter().filter_map(of).collect()
 }
 
+/// What connecting to a living socket of another type gives (EPROTOTYPE).
+const WRONG_KIND: i32 = 91;
+
 /// Removes the socket of a server that is dead. A living one, and anything that is no socket, is left alone.
-fn clear_stale_socket(path: &str) -> Result<(), Error> {
+fn clear_stale_socket(path: &Path) -> Result<(), Error> {
     use std::io::ErrorKind;
     use std::os::unix::fs::FileTypeExt;
+    let shown = path.display();
     let refused = |words: String| Err(Error::Refused(words));
     match std::fs::symlink_metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(e) => return refused(format!("{path} cannot be examined: {e}")),
+        Err(e) => return refused(format!("{shown} cannot be examined: {e}")),
         Ok(meta) if !meta.file_type().is_socket() => {
             return refused(format!(
-                "{path} exists and is no socket: remove it, or choose another --vhost-dir"
+                "{shown} exists and is no socket: remove it, or choose another --vhost-dir"
             ));
         }
         Ok(_) => {}
     }
     match std::os::unix::net::UnixStream::connect(path) {
+        // Of the other kind, vhost's or memif's, and served as well.
+        Err(e) if e.raw_os_error() == Some(WRONG_KIND) => refused(format!(
+            "the socket {shown} is served by another process: end it, or choose another number"
+        )),
         Ok(_) => refused(format!(
-            "the socket {path} is served by another process: end it, or choose another number"
+            "the socket {shown} is served by another process: end it, or choose another number"
         )),
         Err(e) if e.kind() == ErrorKind::ConnectionRefused => match std::fs::remove_file(path) {
             Ok(()) => Ok(()),
-            Err(e) => refused(format!("the stale socket {path} cannot be removed: {e}")),
+            Err(e) => refused(format!("the stale socket {shown} cannot be removed: {e}")),
         },
-        Err(e) => refused(format!("the socket {path} cannot be examined: {e}")),
+        Err(e) => refused(format!("the socket {shown} cannot be examined: {e}")),
     }
 }

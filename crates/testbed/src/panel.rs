@@ -258,7 +258,10 @@ impl Panel {
             .expect("the folder of vhost sockets")
             .flatten()
             .map(|entry| entry.file_name())
-            .filter(|name| name.to_string_lossy().starts_with("sock"))
+            .filter(|name| {
+                let name = name.to_string_lossy();
+                name.starts_with("sock") || name.starts_with("memif")
+            })
             .collect();
         assert!(sockets.is_empty(), "sockets are left: {sockets:?}");
     }

@@ -1,0 +1,111 @@
+//! memif ports: packets from and to the memory of a client.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use dpdk::{BURST, Burst};
+use memif::{LONGEST, Link};
+
+use crate::port::Context;
+
+/// Bytes of a packet that go into one mbuf.
+const ROOM: usize = 2048;
+
+/// A memif socket that is open in this process.
+pub struct Memif {
+    socket: memif::Memif,
+    link: Arc<Link>,
+}
+
+impl Memif {
+    /// Makes the socket `path`. `up` is called, on a thread of the port's own, whenever a peer has come.
+    pub fn open(path: &Path, up: Box<dyn Fn() + Send + Sync>) -> Result<Self, sys::Error> {
+        let socket = memif::Memif::open(path, up)?;
+        let link = socket.link();
+        Ok(Memif { socket, link })
+    }
+
+    /// Path of the socket.
+    pub fn path(&self) -> &Path {
+        self.socket.path()
+    }
+
+    /// Whether a peer is connected and ready.
+    #[inline(always)]
+    pub fn is_up(&self) -> bool {
+        self.link.is_up()
+    }
+
+    /// Whether a frame is longer than any that the port takes.
+    pub(crate) fn is_too_long(&self, len: u32) -> bool {
+        len as usize > LONGEST
+    }
+
+    /// Receives up to `most` packets. What no mbuf is left for stays with the client.
+    #[inline(always)]
+    pub(crate) fn receive(&self, cx: &mut Context, burst: &mut Burst, most: usize) -> usize {
+        let taken = self.link.receive(|receiver| {
+            while burst.len() < most.min(BURST) {
+                let Some(packet) = receiver.peek()? else {
+                    break;
+                };
+                let i = burst.len();
+                if cx.cache.alloc(burst, 1) != 1 {
+                    break;
+                }
+                let written = if packet.len() <= ROOM {
+                    burst
+                        .write_packet(i, packet.len())
+                        .map(|to| receiver.copy(&packet, to))
+                        .is_some()
+                } else {
+                    let bytes = receiver.bytes(&packet);
+                    let written = burst.write_frame(i, bytes, &mut cx.cache, ROOM);
+                    cx.cache.balance();
+                    written
+                };
+                if !written {
+                    // The pool ran dry in the middle of it: once more, when it has mbufs again.
+                    burst.drop_last();
+                    break;
+                }
+                receiver.pass(&packet);
+            }
+            receiver.done();
+            Ok(())
+        });
+        // What was copied before a fault was found is whole.
+        let _ = taken;
+        burst.len()
+    }
+
+    /// Sends from the front of the burst, by copying; the rest stays in it. Returns packets and bytes.
+    #[inline(always)]
+    pub(crate) fn send(&self, cx: &mut Context, burst: &mut Burst) -> (usize, u64) {
+        let mut sent = 0;
+        self.link.send(|sender| {
+            while let Some(first) = burst.packet(sent) {
+                let len = burst.copy_packet(sent, &mut []).unwrap_or(0);
+                let put = if len == first.len() && len <= LONGEST {
+                    sender.put(first)
+                } else {
+                    let mut scratch = sender.borrow_scratch();
+                    burst.copy_packet(sent, &mut scratch);
+                    // One that is too long stays; the worker finds it at the front and drops it.
+                    let put = scratch
+                        .get(..len)
+                        .map_or(Ok(false), |data| sender.put(data));
+                    sender.give_back(scratch);
+                    put
+                };
+                if !put? {
+                    break;
+                }
+                sent += 1;
+            }
+            sender.done();
+            Ok(())
+        });
+        (sent, burst.clear_front(sent, &mut cx.cache))
+    }
+}
