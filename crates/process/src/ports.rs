@@ -18,6 +18,9 @@ use crate::devices::{
     PortInfo, is_runtime, refusal_in_secondary, runtime_name, tap_interface, virtual_port,
 };
 
+/// How often a secondary asks for a device of the primary.
+const ATTACH_TRIES: u32 = 3;
+
 /// What is needed to open a port.
 pub struct Opener {
     /// The panel's shared memory.
@@ -221,7 +224,7 @@ impl Opener {
         if find().is_none() {
             (self.plug)(Plug::In, name)?;
             if let (true, Some(device)) = (self.secondary, runtime_name(name)) {
-                EthDev::attach(&device, "")?;
+                self.attach(name, &device)?;
             }
         }
         let found = find();
@@ -237,6 +240,21 @@ impl Opener {
             ))
         })?;
         Ok(Port::device(code, device, &info, self.stay(&info), 0, ends))
+    }
+
+    /// Attaches to what the primary has made. A busy machine may miss the second that DPDK gives the primary
+    /// to hand over the queues.
+    fn attach(&self, name: PortName, device: &str) -> Result<(), Error> {
+        let mut tries = (1..=ATTACH_TRIES).map(|_| EthDev::attach(device, ""));
+        if tries.any(|attached| attached.is_ok()) {
+            return Ok(());
+        }
+        if let Err(e) = (self.plug)(Plug::Out, name) {
+            log::warn!("{name}: {e}");
+        }
+        Err(Error::Refused(format!(
+            "{name}: the primary made {device} but did not hand over its queues in {ATTACH_TRIES} tries of a second: add it again when the machine is less busy"
+        )))
     }
 
     fn stay(&self, info: &EthInfo) -> Stay {
