@@ -15,9 +15,17 @@ fn controller_pid(prefix: &str) -> u32 {
     })
 }
 
-fn kill(pid: u32) {
+/// Kills the controller and waits until its successor answers.
+#[track_caller]
+fn replace(panel: &Panel, controller: u32) {
     let mut command = std::process::Command::new("kill");
-    proc::run(command.args(["-KILL", &pid.to_string()]), LIMIT).success();
+    proc::run(command.args(["-KILL", &controller.to_string()]), LIMIT).success();
+    wait_until("another controller", LIMIT, || {
+        controller_pid(panel.prefix()) != controller
+    });
+    wait_until("it to answer", LIMIT, || {
+        panel.spp(&["status"]).status.success()
+    });
 }
 
 fn wait_all_registered(panel: &Panel, ids: &[u32]) {
@@ -37,13 +45,7 @@ fn a_controller_that_is_killed_is_started_again() {
     let before = panel.shape();
     for _ in 0..2 {
         let old = controller_pid(panel.prefix());
-        kill(old);
-        wait_until("another controller", LIMIT, || {
-            controller_pid(panel.prefix()) != old
-        });
-        wait_until("it to answer", LIMIT, || {
-            panel.spp(&["status"]).status.success()
-        });
+        replace(&panel, old);
         wait_all_registered(&panel, &[1, 2]);
         wait_until("the primary to be registered", LIMIT, || {
             panel.http("GET", "/v1/primary/status", "").status == 200
@@ -65,10 +67,7 @@ fn the_controller_outlives_its_primary_and_serves_the_next() {
     assert_eq!(controller_pid(panel.prefix()), first);
     assert_eq!(panel.detail(0).client_id, 0);
     // It is no child of this primary, which watches it all the same.
-    kill(first);
-    wait_until("another controller", LIMIT, || {
-        controller_pid(panel.prefix()) != first
-    });
+    replace(&panel, first);
     wait_until("the primary to be registered", LIMIT, || {
         panel.http("GET", "/v1/primary/status", "").status == 200
     });
