@@ -1,5 +1,6 @@
 //! Commands: what the controller says to a process, one grammar for all of them.
 
+pub mod component;
 mod error;
 mod words;
 
@@ -8,6 +9,7 @@ use std::str::FromStr;
 
 use crate::port::PortName;
 use crate::quotable;
+pub use component::{CaptureCommand, Change, ComponentCommand};
 pub use error::CommandError;
 use words::Words;
 

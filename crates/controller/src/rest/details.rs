@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use protocol::detail::{Detail, ProcessDetail};
 
+use super::Shared;
 use super::answer::{Answer, Json};
 use super::body::{Params, path_number};
 use super::errors::RestError;
-use super::{Shared, panel};
+use crate::change;
 use crate::peer::{Peer, PeerError, process_name};
 use crate::table::Gone;
 
@@ -74,7 +75,7 @@ async fn of_peer(shared: &Shared, peer: &Peer) -> ProcessDetail {
 }
 
 async fn ask(shared: &Shared, peer: &Peer) -> Answer<Detail> {
-    let reply = panel::send(shared, peer, "_detail").await?;
+    let reply = change::ask(shared, peer, "_detail").await?;
     serde_json::from_value(reply).map_err(|error| {
         let words = format!("its details cannot be read: {error}");
         PeerError::Nonsense {

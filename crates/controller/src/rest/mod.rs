@@ -26,7 +26,8 @@ use protocol::reply::ProcessKind;
 use crate::config::Limits;
 use crate::peer::Peer;
 use crate::table::Table;
-use errors::RestError;
+pub(crate) use answer::Answer;
+pub(crate) use errors::RestError;
 pub(crate) use serve::serve;
 
 /// What all handlers share.

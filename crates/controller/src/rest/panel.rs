@@ -1,7 +1,6 @@
 //! What `nfv` and `primary` have in common.
 
 use protocol::command::{PanelCommand, VhostMode};
-use protocol::verdict::{Verdict, judge};
 use protocol::{PortName, json};
 use serde_json::Value;
 
@@ -9,88 +8,24 @@ use super::Shared;
 use super::answer::{Answer, Done};
 use super::body::{Fields, invalid};
 use super::errors::RestError;
-use crate::peer::{Peer, PeerError};
+use crate::change;
+use crate::peer::Peer;
 
-/// Sends `command` and gives the reply, if the process did what it says.
-pub(crate) async fn send(shared: &Shared, peer: &Peer, command: &str) -> Answer<Value> {
-    let limit = match command {
-        "status" | "_detail" => shared.limits.status,
-        _ => shared.limits.command,
-    };
-    let reply = peer.ask(command, limit).await?;
-    match judge(command, &reply) {
-        Verdict::Done(value) | Verdict::Document(value) => Ok(value),
-        Verdict::Refused {
-            words,
-            from_results: true,
-            ..
-        } => Err(RestError::CommandError(words)),
-        Verdict::Refused { words, .. } => Err(RestError::Refused(words)),
-        // The original's only answer to this command.
-        Verdict::Echo(text) if command == "patch reset" => Ok(Value::String(text)),
-        Verdict::Echo(text) => Err(RestError::Refused(format!(
-            "{} does not know '{text}'",
-            peer.name()
-        ))),
-        Verdict::Nonsense(words) => Err(PeerError::Nonsense {
-            name: peer.name(),
-            words,
-        }
-        .into()),
-    }
-}
-
-/// Sends a command of the panel.
+/// Has the process carry out `command`.
 pub(crate) async fn command(shared: &Shared, peer: &Peer, command: PanelCommand) -> Answer<Done> {
-    if peer.hello.is_none() {
-        check_for_original(peer, &command)?;
-    }
-    send(shared, peer, &command.to_string()).await.map(|_| Done)
+    change::make(shared, peer, &command.into())
+        .await
+        .map(|_| Done)
 }
 
-/// Refuses what the original's processes do not know, or what would damage them.
-fn check_for_original(peer: &Peer, command: &PanelCommand) -> Answer<()> {
-    let refused = |what: &str| {
-        Err(RestError::Refused(format!(
-            "{} is a process of the original: {what}",
-            peer.name()
-        )))
-    };
-    let primary = peer.kind == protocol::reply::ProcessKind::Primary;
-    match command {
-        PanelCommand::Add {
-            port: PortName::Phy { .. } | PortName::Tap(_),
-            ..
-        }
-        | PanelCommand::Del(PortName::Phy { .. } | PortName::Tap(_)) => {
-            refused("it cannot add or delete phy and tap ports")
-        }
-        PanelCommand::Add { mode: Some(_), .. } => {
-            refused("whether its vhost ports are client or server is set when it starts")
-        }
-        PanelCommand::Patch { cpu: Some(_), .. } => refused("it cannot choose a CPU for a patch"),
-        PanelCommand::Unpatch(_) => refused("it can only take out all patches"),
-        PanelCommand::Clear if !primary => refused("it has no counters"),
-        _ => Ok(()),
-    }
+/// Ends the process.
+pub(crate) async fn exit(shared: &Shared, peer: &Peer) -> Answer<Done> {
+    change::exit(shared, peer).await.map(|()| Done)
 }
 
 /// The process's status.
 pub(crate) async fn status(shared: &Shared, peer: &Peer) -> Answer<Value> {
-    send(shared, peer, "status").await
-}
-
-/// Ends the process. It is listed no more once it has acknowledged.
-pub(crate) async fn exit(shared: &Shared, peer: &Peer) -> Answer<Done> {
-    match send(shared, peer, "exit").await {
-        // Closed before the reply was out: it ended, as it was asked to.
-        Ok(_) | Err(RestError::Peer(PeerError::Closed { .. })) => {
-            peer.leave();
-            shared.table.closed(peer, "ended by exit", true);
-            Ok(Done)
-        }
-        Err(error) => Err(error),
-    }
+    change::ask(shared, peer, "status").await
 }
 
 /// `{"action": "start"|"stop"}`

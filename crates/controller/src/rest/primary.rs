@@ -6,6 +6,7 @@ use protocol::command::PanelCommand;
 use super::answer::{Answer, Done, Json};
 use super::body::{Body, Params};
 use super::{Shared, launch as builder, panel};
+use crate::change;
 
 pub(crate) async fn status(State(shared): State<Shared>) -> Answer<Json> {
     let primary = shared.primary()?;
@@ -57,5 +58,5 @@ pub(crate) async fn launch(State(shared): State<Shared>, body: Body) -> Answer<D
     fields.require(&["client_id", "proc_name", "eal", "app"])?;
     let primary = shared.primary()?;
     let command = builder::command(&fields)?;
-    panel::send(&shared, &primary, &command).await.map(|_| Done)
+    change::ask(&shared, &primary, &command).await.map(|_| Done)
 }
