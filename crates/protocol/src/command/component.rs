@@ -1,5 +1,8 @@
 //! Commands of `vf`, `mirror` and `pcap`: components, their ports, the classifier's table, capture.
 
+mod mac;
+mod parse;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,6 +11,9 @@ use thiserror::Error;
 
 use crate::port::PortName;
 use crate::quotable;
+use crate::reply::ProcessKind;
+pub use mac::ClassifierMac;
+pub use parse::Refusal;
 
 /// Longest name of a component, in bytes: the original's processes overflow beyond it.
 pub const MAX_COMPONENT_NAME: usize = 31;
@@ -83,6 +89,15 @@ pub enum ComponentKind {
 }
 
 impl ComponentKind {
+    /// Those that a process of this kind has.
+    pub fn of(process: ProcessKind) -> &'static [Self] {
+        match process {
+            ProcessKind::Vf => &[Self::Forward, Self::Merge, Self::Classifier],
+            ProcessKind::Mirror => &[Self::Mirror],
+            _ => &[],
+        }
+    }
+
     /// The word of the wire and of REST.
     pub fn word(self) -> &'static str {
         match self {
@@ -154,78 +169,6 @@ pub fn vlan_id(id: u64) -> Result<u16, ComponentError> {
     match u16::try_from(id) {
         Ok(small) if small <= 4095 => Ok(small),
         _ => Err(ComponentError::VlanId(id)),
-    }
-}
-
-/// Destination address by which a classifier chooses; written `02:00:00:00:00:0a` or `default`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ClassifierMac {
-    /// Whatever no other entry names.
-    Default,
-    /// This address.
-    Address([u8; 6]),
-}
-
-impl FromStr for ClassifierMac {
-    type Err = ComponentError;
-
-    /// Reads `default`, or an address in any of the usual forms (`02:00:00:00:00:0a`, `02-00-…`,
-    /// `0200.0000.000a`, `02000000000a`), of which only the first is safe to send on.
-    fn from_str(text: &str) -> Result<Self, ComponentError> {
-        if text == "default" {
-            return Ok(Self::Default);
-        }
-        let wrong = || ComponentError::Mac(quotable(text));
-        let groups: Vec<&str> = match text.len() {
-            17 if text.contains(':') => text.split(':').collect(),
-            17 => text.split('-').collect(),
-            14 => text.split('.').collect(),
-            12 => vec![text],
-            _ => return Err(wrong()),
-        };
-        let width = match groups.len() {
-            6 => 2,
-            3 => 4,
-            1 => 12,
-            _ => return Err(wrong()),
-        };
-        if groups.iter().any(|group| group.len() != width) {
-            return Err(wrong());
-        }
-        let digits = groups.concat();
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        let number = u64::from_str_radix(&digits, 16).map_err(|_| wrong())?;
-        let [_, _, address @ ..] = number.to_be_bytes();
-        match address {
-            [0, 0, 0, 0, 0, 1] => Err(ComponentError::ReservedMac),
-            address => Ok(Self::Address(address)),
-        }
-    }
-}
-
-impl fmt::Display for ClassifierMac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::Address([a, b, c, d, e, g]) => {
-                write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-            }
-        }
-    }
-}
-
-impl Serialize for ClassifierMac {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ClassifierMac {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -377,95 +320,4 @@ impl From<CaptureCommand> for Change {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(text: &str) -> ComponentName {
-        text.parse().unwrap()
-    }
-
-    fn port(text: &str) -> PortName {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn commands_are_written_as_the_original_reads_them() {
-        let start = ComponentCommand::Start {
-            name: name("fw1"),
-            core: 4,
-            kind: ComponentKind::Forward,
-        };
-        assert_eq!(start.to_string(), "component start fw1 4 forward");
-        let attach = |vlan| ComponentCommand::Attach {
-            name: name("fw1"),
-            port: port("phy:0 nq 1"),
-            dir: Direction::Tx,
-            vlan,
-        };
-        assert_eq!(attach(None).to_string(), "port add phy:0nq1 tx fw1");
-        assert_eq!(
-            attach(Some(VlanTag::Del)).to_string(),
-            "port add phy:0nq1 tx fw1 del_vlantag"
-        );
-        assert_eq!(
-            attach(VlanTag::add(100, 3).ok()).to_string(),
-            "port add phy:0nq1 tx fw1 add_vlantag 100 3"
-        );
-        let entry = ClassifierEntry {
-            vlan: None,
-            mac: "02-00-00-00-00-0A".parse().unwrap(),
-            port: port("ring:3"),
-        };
-        assert_eq!(
-            ComponentCommand::AddEntry(entry.clone()).to_string(),
-            "classifier_table add mac 02:00:00:00:00:0a ring:3"
-        );
-        let entry = ClassifierEntry {
-            vlan: Some(100),
-            mac: ClassifierMac::Default,
-            ..entry
-        };
-        assert_eq!(
-            ComponentCommand::DelEntry(entry).to_string(),
-            "classifier_table del vlan 100 default ring:3"
-        );
-    }
-
-    #[test]
-    fn addresses_are_read_in_their_usual_forms() {
-        let wanted = ClassifierMac::Address([0x02, 0, 0, 0, 0, 0x0a]);
-        for text in [
-            "02:00:00:00:00:0a",
-            "02-00-00-00-00-0A",
-            "0200.0000.000a",
-            "02000000000a",
-        ] {
-            assert_eq!(text.parse(), Ok(wanted), "{text}");
-        }
-        for text in [
-            "",
-            "02:00:00:00:00",
-            "02:00:00:00:00:0g",
-            "02:00-00:00-00:0a",
-            "2:0:0:0:0:a",
-            "+2:00:00:00:00:0a",
-            "é2:00:00:00:00:0",
-        ] {
-            assert!(text.parse::<ClassifierMac>().is_err(), "{text}");
-        }
-        assert_eq!(
-            "00:00:00:00:00:01".parse::<ClassifierMac>(),
-            Err(ComponentError::ReservedMac)
-        );
-    }
-
-    #[test]
-    fn names_and_tags_that_harm_the_original_are_refused() {
-        for text in ["", "a b", "a\n", &"x".repeat(32)] {
-            assert!(text.parse::<ComponentName>().is_err(), "{text:?}");
-        }
-        assert!("x".repeat(31).parse::<ComponentName>().is_ok());
-        assert!(VlanTag::add(4096, 0).is_err() && VlanTag::add(0, 8).is_err());
-        assert!(VlanTag::add(4095, 7).is_ok());
-    }
-}
+mod tests;
