@@ -1,10 +1,10 @@
 //! The one way by which commands reach processes: what changes them goes through [`make`] or [`exit`].
 
-use protocol::PortName;
-use protocol::command::{Change, PanelCommand};
+use protocol::command::Change;
 use protocol::verdict::{Verdict, judge};
 use serde_json::Value;
 
+use crate::original;
 use crate::peer::{Peer, PeerError};
 use crate::rest::{Answer, RestError, Shared};
 
@@ -42,37 +42,8 @@ pub(crate) async fn ask(shared: &Shared, peer: &Peer, command: &str) -> Answer<V
 /// # Errors
 /// What it refuses, and what would damage a process of the original.
 pub(crate) async fn make(shared: &Shared, peer: &Peer, change: &Change) -> Answer<Value> {
-    if let (None, Change::Panel(command)) = (&peer.hello, change) {
-        check_for_original(peer, command)?;
-    }
+    original::check(shared, peer, change).await?;
     ask(shared, peer, &change.to_string()).await
-}
-
-/// Refuses what the original's processes do not know, or what would damage them.
-fn check_for_original(peer: &Peer, command: &PanelCommand) -> Answer<()> {
-    let refused = |what: &str| {
-        Err(RestError::Refused(format!(
-            "{} is a process of the original: {what}",
-            peer.name()
-        )))
-    };
-    let primary = peer.kind == protocol::reply::ProcessKind::Primary;
-    match command {
-        PanelCommand::Add {
-            port: PortName::Phy { .. } | PortName::Tap(_),
-            ..
-        }
-        | PanelCommand::Del(PortName::Phy { .. } | PortName::Tap(_)) => {
-            refused("it cannot add or delete phy and tap ports")
-        }
-        PanelCommand::Add { mode: Some(_), .. } => {
-            refused("whether its vhost ports are client or server is set when it starts")
-        }
-        PanelCommand::Patch { cpu: Some(_), .. } => refused("it cannot choose a CPU for a patch"),
-        PanelCommand::Unpatch(_) => refused("it can only take out all patches"),
-        PanelCommand::Clear if !primary => refused("it has no counters"),
-        _ => Ok(()),
-    }
 }
 
 /// Ends the process. It is listed no more once it has acknowledged.

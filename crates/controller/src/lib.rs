@@ -9,6 +9,7 @@ mod change;
 mod config;
 mod cpu;
 mod listener;
+mod original;
 mod peer;
 mod rest;
 mod server;

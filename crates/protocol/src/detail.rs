@@ -15,6 +15,7 @@ pub const DROP_REASONS: [&str; 6] = [
 
 /// Packet counters since the process started or since the last `clear`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct Counters {
     /// Packets received from the port (for a patch: taken from its source).
@@ -32,6 +33,7 @@ pub struct Counters {
 
 /// Dropped packets by reason; see [`DROP_REASONS`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct Drops {
     /// The destination had no room.
@@ -57,6 +59,7 @@ impl Drops {
 
 /// A port of a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct PortDetail {
     /// Name as reported: `ring:0`, `phy:0 nq 1`.
@@ -73,6 +76,7 @@ pub struct PortDetail {
 
 /// A patch of a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct PatchDetail {
     /// Source port.
@@ -88,6 +92,7 @@ pub struct PatchDetail {
 
 /// A worker (polling lcore) of a process. Cycles are those of the time stamp counter.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct WorkerDetail {
     /// CPU that the user named for it.
@@ -108,6 +113,7 @@ pub struct WorkerDetail {
 
 /// A ring of the primary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct RingDetail {
     /// `ring:0`.
@@ -124,6 +130,7 @@ pub struct RingDetail {
 
 /// The mbuf pool.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct PoolDetail {
     /// Name of the pool.
@@ -141,6 +148,7 @@ pub struct PoolDetail {
 
 /// What an audit of a pool found while no worker ran.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct PoolAudit {
     /// Audits so far.
@@ -153,6 +161,7 @@ pub struct PoolAudit {
 
 /// DPDK's heap in shared memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct HeapDetail {
     /// Bytes in use.
@@ -163,6 +172,7 @@ pub struct HeapDetail {
 
 /// A process about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct Detail {
     /// `primary`, `nfv`, …
@@ -203,6 +213,7 @@ pub struct Detail {
 
 /// A process as the controller sees it (`GET /v1/details`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct ProcessDetail {
     /// `primary`, `nfv`, …

@@ -10,6 +10,8 @@ pub mod json;
 pub mod port;
 pub mod reply;
 pub mod rest;
+#[cfg(feature = "openapi")]
+mod schema;
 pub mod verdict;
 pub mod wire;
 

@@ -16,6 +16,7 @@ pub const MAX_BARE_REPLY: usize = 32768;
 
 /// Kind of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ProcessKind {
     /// Owns memory; id 0.
@@ -139,6 +140,7 @@ impl ClientId {
 
 /// Source and destination of a patch, as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PatchPorts {
     /// Where packets are taken.
     pub src: String,
@@ -230,6 +232,7 @@ impl Simple {
 
 /// Reply to a `flow` command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlowReply {
     /// `success` or `error`.
     pub result: String,

@@ -1,11 +1,23 @@
 //! Types of REST that are not replies of processes.
 
+mod request;
+mod status;
+
 use serde::{Deserialize, Serialize};
 
 use crate::reply::ProcessKind;
+pub use request::{
+    ClassifierRequest, ComponentPortRequest, ComponentRequest, FlowRequest, FlowRule,
+    ForwardRequest, LaunchRequest, NumberOrText, PatchRequest, PortRequest, VlanRequest,
+};
+pub use status::{
+    CaptureCore, CaptureStatus, CapturedPort, ClassifierRow, Component, ComponentPort,
+    ComponentStatus, ComponentVlan,
+};
 
 /// An element of `GET /v1/processes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProcessEntry {
     /// Kind of the process.
     #[serde(rename = "type")]
@@ -17,6 +29,7 @@ pub struct ProcessEntry {
 
 /// An element of `GET /v1/cpu_usage`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct CpuUsage {
     /// Kind of the process.
@@ -33,6 +46,7 @@ pub struct CpuUsage {
 
 /// An element of `GET /v1/cpu_layout`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CpuSocket {
     /// Number of the CPU package.
     pub socket_id: u32,
@@ -42,6 +56,7 @@ pub struct CpuSocket {
 
 /// A core of a [`CpuSocket`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CpuCore {
     /// Number within the socket.
     pub core_id: u32,
@@ -51,6 +66,7 @@ pub struct CpuCore {
 
 /// Answer to `GET /v1/version`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Version {
     /// `spp-ctl`.
     pub name: String,
@@ -60,6 +76,7 @@ pub struct Version {
 
 /// An error of REST for clients that accept `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// `about:blank`: the status says it all.
     #[serde(rename = "type")]

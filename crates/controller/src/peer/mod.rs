@@ -22,6 +22,9 @@ const QUEUE: usize = 64;
 /// The original's `vf`, `mirror` and `pcap` keep a command in a buffer of 888 bytes.
 const MAX_VF_COMMAND: usize = 887;
 
+/// Words of a command that its `primary` and `nfv` have room for; they do not count them.
+const MAX_PANEL_WORDS: usize = 47;
+
 /// Why a process did not answer.
 #[derive(Debug, Clone, Error)]
 pub(crate) enum PeerError {
@@ -166,6 +169,8 @@ impl Peer {
     /// A line break would be a second command, and what is too long harms the original.
     fn check_sendable(&self, command: &str) -> Result<(), PeerError> {
         let original_vf = self.hello.is_none() && self.kind.has_results();
+        let original_panel = self.hello.is_none() && !self.kind.has_results();
+        let words_of = |command: &str| command.split_ascii_whitespace().count();
         let longest = if original_vf {
             MAX_VF_COMMAND
         } else {
@@ -177,6 +182,12 @@ impl Peer {
             format!(
                 "it has {} bytes, at most {longest} are taken",
                 command.len()
+            )
+        } else if original_panel && words_of(command) > MAX_PANEL_WORDS {
+            format!(
+                "it has {} words, a {} of the original takes {MAX_PANEL_WORDS}",
+                words_of(command),
+                self.kind
             )
         } else {
             return Ok(());

@@ -102,6 +102,14 @@ impl Fields {
             .ok_or_else(|| invalid(key, value, "It has to be a string."))
     }
 
+    /// A whole number; `None` if it is negative, or beyond 64 bits.
+    pub fn whole(&self, key: &'static str) -> Result<Option<u64>, RestError> {
+        match self.get(key)? {
+            Value::Number(number) if number.is_u64() || number.is_i64() => Ok(number.as_u64()),
+            other => Err(invalid(key, other, "It has to be a whole number.")),
+        }
+    }
+
     /// One of `words`.
     pub fn choice<'a>(&self, key: &'static str, words: &[&'a str]) -> Result<&'a str, RestError> {
         let value = self.get(key)?;

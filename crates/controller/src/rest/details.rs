@@ -13,6 +13,9 @@ use crate::change;
 use crate::peer::{Peer, PeerError, process_name};
 use crate::table::Gone;
 
+/// Every process about itself: the one that does not answer, and the one that is gone, too.
+#[utoipa::path(get, path = "/v1/details", tag = "details",
+    responses((status = 200, description = "By id", body = [ProcessDetail])))]
 pub(crate) async fn all(State(shared): State<Shared>) -> Json {
     let ask = |peer: Arc<Peer>| {
         let shared = shared.clone();
@@ -32,6 +35,9 @@ pub(crate) async fn all(State(shared): State<Shared>) -> Json {
     Json::of(&details)
 }
 
+/// One process about itself; 0 is the primary.
+#[utoipa::path(get, path = "/v1/details/{id}", tag = "details",
+    responses((status = 200, description = "Its details", body = ProcessDetail)))]
 pub(crate) async fn one(State(shared): State<Shared>, params: Params) -> Answer<Json> {
     let number = path_number(params.text(0))?;
     let id: Option<u32> = number.parse().ok();

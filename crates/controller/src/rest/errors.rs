@@ -1,16 +1,19 @@
 //! Errors of REST, in the form of the original's clients and in that of RFC 9457.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use protocol::command::component::Refusal;
 use protocol::json;
 use protocol::rest::Problem;
 use thiserror::Error;
 
 use crate::peer::PeerError;
 
-const PROBLEM: &str = "application/problem+json";
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// Longest value or path that is quoted, in characters.
 const QUOTED: usize = 200;
@@ -37,6 +40,9 @@ pub(crate) enum RestError {
     Refused(String),
     #[error("command error: {0}")]
     CommandError(String),
+    /// A number out of its range, in the words of the original's processes: theirs never see it.
+    #[error("command error: {0}")]
+    OutOfRange(Refusal),
     #[error("sec_id {0} not found.")]
     NoProcess(String),
     #[error("primary not found.")]
@@ -44,7 +50,7 @@ pub(crate) enum RestError {
     #[error("Not found.")]
     NotFound,
     #[error("Method not allowed.")]
-    Method(&'static str),
+    Method(Arc<str>),
     #[error(transparent)]
     Peer(#[from] PeerError),
 }
@@ -67,6 +73,7 @@ impl RestError {
             Self::NotJson
             | Self::Missing(_)
             | Self::Invalid { .. }
+            | Self::OutOfRange(_)
             | Self::Peer(PeerError::Unsendable { .. }) => (S::BAD_REQUEST, S::BAD_REQUEST),
             Self::TooLarge(_) => (S::BAD_REQUEST, S::PAYLOAD_TOO_LARGE),
             Self::SlowBody => (S::BAD_REQUEST, S::REQUEST_TIMEOUT),
@@ -109,10 +116,10 @@ impl RestError {
         response
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if let Self::Method(allow) = self {
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static(allow));
+        if let Self::Method(allow) = self
+            && let Ok(allow) = HeaderValue::from_str(&allow)
+        {
+            response.headers_mut().insert(ALLOW, allow);
         }
         response
     }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use protocol::reply::FlowReply;
+use protocol::rest::FlowRequest;
 use protocol::verdict::{Verdict, judge};
 use serde_json::Value;
 
@@ -11,6 +12,9 @@ use super::body::{Body, Fields, Params, invalid, path_number};
 use super::errors::RestError;
 use crate::peer::PeerError;
 
+/// Has a rule checked.
+#[utoipa::path(post, path = "/v1/primary/flow_rules/port_id/{port}/validate", tag = "flow rules", request_body = FlowRequest,
+    responses((status = 200, description = "What the primary says, also of a failure", body = FlowReply)))]
 pub(crate) async fn validate(
     State(shared): State<Shared>,
     params: Params,
@@ -21,6 +25,9 @@ pub(crate) async fn validate(
     ask(&shared, &format!("flow validate phy:{port} {rule}")).await
 }
 
+/// Makes a rule.
+#[utoipa::path(post, path = "/v1/primary/flow_rules/port_id/{port}", tag = "flow rules", request_body = FlowRequest,
+    responses((status = 200, description = "What the primary says, also of a failure", body = FlowReply)))]
 pub(crate) async fn create(
     State(shared): State<Shared>,
     params: Params,
@@ -31,11 +38,17 @@ pub(crate) async fn create(
     ask(&shared, &format!("flow create phy:{port} {rule}")).await
 }
 
+/// Takes all rules of a port away.
+#[utoipa::path(delete, path = "/v1/primary/flow_rules/port_id/{port}", tag = "flow rules",
+    responses((status = 200, description = "What the primary says, also of a failure", body = FlowReply)))]
 pub(crate) async fn destroy_all(State(shared): State<Shared>, params: Params) -> Answer<Json> {
     let port = path_number(params.text(0))?;
     ask(&shared, &format!("flow destroy phy:{port} ALL")).await
 }
 
+/// Takes one rule away.
+#[utoipa::path(delete, path = "/v1/primary/flow_rules/{rule}/port_id/{port}", tag = "flow rules",
+    responses((status = 200, description = "What the primary says, also of a failure", body = FlowReply)))]
 pub(crate) async fn destroy(State(shared): State<Shared>, params: Params) -> Answer<Json> {
     let (rule, port) = (path_number(params.text(0))?, path_number(params.text(1))?);
     ask(&shared, &format!("flow destroy phy:{port} {rule}")).await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use protocol::reply::ProcessKind;
-use protocol::rest::{CpuUsage, ProcessEntry, Version};
+use protocol::rest::{CpuSocket, CpuUsage, ProcessEntry, Version};
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Json};
@@ -12,6 +12,9 @@ use super::{Shared, panel, results};
 use crate::cpu;
 use crate::peer::Peer;
 
+/// Name and version of this controller.
+#[utoipa::path(get, path = "/v1/version", tag = "controller",
+    responses((status = 200, description = "The version", body = Version)))]
 pub(crate) async fn version() -> Json {
     Json::of(&Version {
         name: "spp-ctl".to_owned(),
@@ -23,7 +26,11 @@ fn id(peer: &Peer) -> Option<u32> {
     (peer.kind != ProcessKind::Primary).then_some(peer.id)
 }
 
+/// Processes that are connected.
+///
 /// From the table: nobody is asked, clients call this often.
+#[utoipa::path(get, path = "/v1/processes", tag = "controller",
+    responses((status = 200, description = "The primary first", body = [ProcessEntry])))]
 pub(crate) async fn processes(State(shared): State<Shared>) -> Json {
     let peers = shared.table.all();
     let entry = |peer: &Arc<Peer>| ProcessEntry {
@@ -33,11 +40,18 @@ pub(crate) async fn processes(State(shared): State<Shared>) -> Json {
     Json::of(&peers.iter().map(entry).collect::<Vec<_>>())
 }
 
+/// CPUs of the machine that are online.
+#[utoipa::path(get, path = "/v1/cpu_layout", tag = "controller",
+    responses((status = 200, description = "By socket and core", body = [CpuSocket])))]
 pub(crate) async fn cpu_layout(State(shared): State<Shared>) -> Json {
     Json::of(&cpu::layout(&shared.cpu_dir))
 }
 
+/// CPUs that processes use.
+///
 /// Asks all at once; those that do not answer are left out.
+#[utoipa::path(get, path = "/v1/cpu_usage", tag = "controller",
+    responses((status = 200, description = "One element a process", body = [CpuUsage])))]
 pub(crate) async fn cpu_usage(State(shared): State<Shared>) -> Json {
     let ask = |peer: Arc<Peer>| {
         let shared = shared.clone();

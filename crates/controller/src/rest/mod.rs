@@ -1,33 +1,59 @@
 //! REST: the original's `/v1`, and what we add to it.
+//!
+//! # A new resource
+//!
+//! Write the handler in a module of its own, describe it, and add one line to [`resources`]:
+//!
+//! ```ignore
+//! /// What it does, in one line (the summary), then whatever else there is to say.
+//! #[utoipa::path(get, path = "/v1/things/{id}", tag = "things",
+//!     responses((status = 200, description = "The thing", body = Thing)))]
+//! pub(crate) async fn status(State(shared): State<Shared>, params: Params) -> Answer<Json> { … }
+//!
+//! .routes(resource(routes!(things::status, things::exit)))
+//! ```
+//!
+//! All handlers of a path go into one line. `Allow`, the ids of operations, the elements of the path and the
+//! errors that every request to a process can end in follow from it ([`openapi`]). `Thing` derives
+//! `utoipa::ToSchema` (in `protocol` behind its feature `openapi`). Other kinds of content are given as
+//! `content_type = "text/event-stream"`. Afterwards renew `docs/openapi.json`; its test says how.
 
 mod answer;
 mod body;
+mod components;
 mod details;
 mod errors;
 mod flow;
 mod general;
 mod launch;
+mod mirrors;
 mod nfvs;
+mod openapi;
 mod panel;
+mod pcaps;
 mod primary;
 mod results;
 mod serve;
+mod vfs;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::{Extension, Router};
 use protocol::reply::ProcessKind;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::config::Limits;
 use crate::peer::Peer;
 use crate::table::Table;
 pub(crate) use answer::Answer;
 pub(crate) use errors::RestError;
+use openapi::resource;
+pub(crate) use results::info;
 pub(crate) use serve::serve;
 
 /// What all handlers share.
@@ -52,84 +78,51 @@ impl Shared {
     }
 }
 
-/// All resources.
+/// All resources, with their descriptions.
+fn resources() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(resource(routes!(general::version)))
+        .routes(resource(routes!(general::processes)))
+        .routes(resource(routes!(general::cpu_layout)))
+        .routes(resource(routes!(general::cpu_usage)))
+        .routes(resource(routes!(details::all)))
+        .routes(resource(routes!(details::one)))
+        .routes(resource(routes!(primary::exit)))
+        .routes(resource(routes!(primary::exit_at_slash)))
+        .routes(resource(routes!(primary::status, primary::clear)))
+        .routes(resource(routes!(primary::forward)))
+        .routes(resource(routes!(primary::ports)))
+        .routes(resource(routes!(primary::patch, primary::reset)))
+        .routes(resource(routes!(primary::unpatch)))
+        .routes(resource(routes!(primary::launch)))
+        .routes(resource(routes!(flow::create, flow::destroy_all)))
+        .routes(resource(routes!(flow::validate)))
+        .routes(resource(routes!(flow::destroy)))
+        .routes(resource(routes!(nfvs::status, nfvs::exit)))
+        .routes(resource(routes!(nfvs::forward)))
+        .routes(resource(routes!(nfvs::ports)))
+        .routes(resource(routes!(nfvs::patch, nfvs::reset)))
+        .routes(resource(routes!(nfvs::unpatch)))
+        .routes(resource(routes!(nfvs::clear)))
+        .routes(resource(routes!(vfs::status, vfs::exit)))
+        .routes(resource(routes!(vfs::start)))
+        .routes(resource(routes!(vfs::stop)))
+        .routes(resource(routes!(vfs::ports)))
+        .routes(resource(routes!(vfs::classifier_table)))
+        .routes(resource(routes!(mirrors::status, mirrors::exit)))
+        .routes(resource(routes!(mirrors::start)))
+        .routes(resource(routes!(mirrors::stop)))
+        .routes(resource(routes!(mirrors::ports)))
+        .routes(resource(routes!(pcaps::status, pcaps::exit)))
+        .routes(resource(routes!(pcaps::capture)))
+        .routes(resource(routes!(openapi::document)))
+}
+
+/// All resources as a service, their description among them.
 pub(crate) fn router(shared: Shared) -> Router {
-    let resource = |methods: MethodRouter<Shared>, allow: &'static str| {
-        methods.fallback(move || async move { RestError::Method(allow) })
-    };
-    let flow = "/v1/primary/flow_rules";
-    Router::new()
-        .route("/v1/version", resource(get(general::version), "GET"))
-        .route("/v1/processes", resource(get(general::processes), "GET"))
-        .route("/v1/cpu_layout", resource(get(general::cpu_layout), "GET"))
-        .route("/v1/cpu_usage", resource(get(general::cpu_usage), "GET"))
-        .route("/v1/details", resource(get(details::all), "GET"))
-        .route("/v1/details/{id}", resource(get(details::one), "GET"))
-        .route("/v1/primary", resource(delete(primary::exit), "DELETE"))
-        .route("/v1/primary/", resource(delete(primary::exit), "DELETE"))
-        .route(
-            "/v1/primary/status",
-            resource(get(primary::status).delete(primary::clear), "DELETE,GET"),
-        )
-        .route(
-            "/v1/primary/forward",
-            resource(put(primary::forward), "PUT"),
-        )
-        .route("/v1/primary/ports", resource(put(primary::ports), "PUT"))
-        .route(
-            "/v1/primary/patches",
-            resource(put(primary::patch).delete(primary::reset), "DELETE,PUT"),
-        )
-        .route(
-            "/v1/primary/patches/{src}",
-            resource(delete(primary::unpatch), "DELETE"),
-        )
-        .route("/v1/primary/launch", resource(put(primary::launch), "PUT"))
-        .route(
-            &format!("{flow}/port_id/{{port}}"),
-            resource(post(flow::create).delete(flow::destroy_all), "DELETE,POST"),
-        )
-        .route(
-            &format!("{flow}/port_id/{{port}}/validate"),
-            resource(post(flow::validate), "POST"),
-        )
-        .route(
-            &format!("{flow}/{{rule}}/port_id/{{port}}"),
-            resource(delete(flow::destroy), "DELETE"),
-        )
-        .route(
-            "/v1/nfvs/{id}",
-            resource(get(nfvs::status).delete(nfvs::exit), "DELETE,GET"),
-        )
-        .route("/v1/nfvs/{id}/forward", resource(put(nfvs::forward), "PUT"))
-        .route("/v1/nfvs/{id}/ports", resource(put(nfvs::ports), "PUT"))
-        .route(
-            "/v1/nfvs/{id}/patches",
-            resource(put(nfvs::patch).delete(nfvs::reset), "DELETE,PUT"),
-        )
-        .route(
-            "/v1/nfvs/{id}/patches/{src}",
-            resource(delete(nfvs::unpatch), "DELETE"),
-        )
-        .route(
-            "/v1/nfvs/{id}/counters",
-            resource(delete(nfvs::clear), "DELETE"),
-        )
-        .route(
-            "/v1/vfs/{id}",
-            resource(get(results::vf).delete(results::vf_exit), "DELETE,GET"),
-        )
-        .route(
-            "/v1/mirrors/{id}",
-            resource(
-                get(results::mirror).delete(results::mirror_exit),
-                "DELETE,GET",
-            ),
-        )
-        .route(
-            "/v1/pcaps/{id}",
-            resource(get(results::pcap).delete(results::pcap_exit), "DELETE,GET"),
-        )
+    let (router, document) = resources().split_for_parts();
+    router
+        .layer(Extension(openapi::Document::of(&document)))
         .fallback(async || RestError::NotFound)
         .with_state(shared)
         .layer(middleware::from_fn(shape_errors))

@@ -2,12 +2,17 @@
 
 use axum::extract::State;
 use protocol::command::PanelCommand;
+use protocol::reply::PrimaryStatus;
+use protocol::rest::{ForwardRequest, LaunchRequest, PatchRequest, PortRequest};
 
 use super::answer::{Answer, Done, Json};
 use super::body::{Body, Params};
 use super::{Shared, launch as builder, panel};
 use crate::change;
 
+/// Status and counters of the primary.
+#[utoipa::path(get, path = "/v1/primary/status", tag = "primary",
+    responses((status = 200, description = "Its status", body = PrimaryStatus)))]
 pub(crate) async fn status(State(shared): State<Shared>) -> Answer<Json> {
     let primary = shared.primary()?;
     panel::status(&shared, &primary)
@@ -15,44 +20,75 @@ pub(crate) async fn status(State(shared): State<Shared>) -> Answer<Json> {
         .map(|status| Json::of(&status))
 }
 
+/// Sets the counters of the primary to 0.
+#[utoipa::path(delete, path = "/v1/primary/status", tag = "primary",
+    responses((status = 204, description = "Done")))]
 pub(crate) async fn clear(State(shared): State<Shared>) -> Answer<Done> {
     let primary = shared.primary()?;
     panel::command(&shared, &primary, PanelCommand::Clear).await
 }
 
+/// Ends the primary.
+#[utoipa::path(delete, path = "/v1/primary", tag = "primary",
+    responses((status = 204, description = "Done")))]
 pub(crate) async fn exit(State(shared): State<Shared>) -> Answer<Done> {
     let primary = shared.primary()?;
     panel::exit(&shared, &primary).await
 }
 
+/// Ends the primary, as `DELETE /v1/primary` does.
+#[utoipa::path(delete, path = "/v1/primary/", tag = "primary",
+    responses((status = 204, description = "Done")))]
+pub(crate) async fn exit_at_slash(shared: State<Shared>) -> Answer<Done> {
+    exit(shared).await
+}
+
+/// Starts or stops the primary's forwarder.
+#[utoipa::path(put, path = "/v1/primary/forward", tag = "primary", request_body = ForwardRequest,
+    responses((status = 204, description = "Done")))]
 pub(crate) async fn forward(State(shared): State<Shared>, body: Body) -> Answer<Done> {
     let fields = body.fields()?;
     let primary = shared.primary()?;
     panel::forward(&shared, &primary, &fields).await
 }
 
+/// Adds a port to the primary, or deletes one.
+#[utoipa::path(put, path = "/v1/primary/ports", tag = "primary", request_body = PortRequest,
+    responses((status = 204, description = "Done")))]
 pub(crate) async fn ports(State(shared): State<Shared>, body: Body) -> Answer<Done> {
     let command = panel::port_command(&body.fields()?)?;
     let primary = shared.primary()?;
     panel::command(&shared, &primary, command).await
 }
 
+/// Patches two ports in the primary.
+#[utoipa::path(put, path = "/v1/primary/patches", tag = "primary", request_body = PatchRequest,
+    responses((status = 204, description = "Done")))]
 pub(crate) async fn patch(State(shared): State<Shared>, body: Body) -> Answer<Done> {
     let fields = body.fields()?;
     let primary = shared.primary()?;
     panel::patch(&shared, &primary, &fields).await
 }
 
+/// Takes all patches out of the primary.
+#[utoipa::path(delete, path = "/v1/primary/patches", tag = "primary",
+    responses((status = 204, description = "Done")))]
 pub(crate) async fn reset(State(shared): State<Shared>) -> Answer<Done> {
     let primary = shared.primary()?;
     panel::command(&shared, &primary, PanelCommand::PatchReset).await
 }
 
+/// Takes one patch out of the primary.
+#[utoipa::path(delete, path = "/v1/primary/patches/{src}", tag = "primary",
+    responses((status = 204, description = "Done")))]
 pub(crate) async fn unpatch(State(shared): State<Shared>, params: Params) -> Answer<Done> {
     let primary = shared.primary()?;
     panel::command(&shared, &primary, PanelCommand::Unpatch(params.port(0)?)).await
 }
 
+/// Has the primary start a secondary.
+#[utoipa::path(put, path = "/v1/primary/launch", tag = "primary", request_body = LaunchRequest,
+    responses((status = 204, description = "Done")))]
 pub(crate) async fn launch(State(shared): State<Shared>, body: Body) -> Answer<Done> {
     let fields = body.fields()?;
     fields.require(&["client_id", "proc_name", "eal", "app"])?;

@@ -1,43 +1,10 @@
-//! `/v1/vfs/…`, `/v1/mirrors/…` and `/v1/pcaps/…`: status and end.
+//! What processes that answer with `results` say of themselves.
 
-use axum::extract::State;
-use protocol::reply::ProcessKind;
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, Done, Json};
-use super::body::Params;
+use super::answer::{Answer, Json};
 use super::{Shared, panel};
 use crate::peer::{Peer, PeerError};
-
-pub(crate) async fn vf(shared: State<Shared>, params: Params) -> Answer<Json> {
-    components(shared, params, ProcessKind::Vf).await
-}
-
-pub(crate) async fn mirror(shared: State<Shared>, params: Params) -> Answer<Json> {
-    components(shared, params, ProcessKind::Mirror).await
-}
-
-pub(crate) async fn pcap(State(shared): State<Shared>, params: Params) -> Answer<Json> {
-    let peer = shared.secondary(ProcessKind::Pcap, params.text(0))?;
-    Ok(Json::of(&info(&shared, &peer).await?))
-}
-
-pub(crate) async fn vf_exit(shared: State<Shared>, params: Params) -> Answer<Done> {
-    exit(shared, params, ProcessKind::Vf).await
-}
-
-pub(crate) async fn mirror_exit(shared: State<Shared>, params: Params) -> Answer<Done> {
-    exit(shared, params, ProcessKind::Mirror).await
-}
-
-pub(crate) async fn pcap_exit(shared: State<Shared>, params: Params) -> Answer<Done> {
-    exit(shared, params, ProcessKind::Pcap).await
-}
-
-async fn exit(State(shared): State<Shared>, params: Params, kind: ProcessKind) -> Answer<Done> {
-    let peer = shared.secondary(kind, params.text(0))?;
-    panel::exit(&shared, &peer).await
-}
 
 /// The `info` of a status.
 pub(crate) async fn info(shared: &Shared, peer: &Peer) -> Answer<Map<String, Value>> {
@@ -58,13 +25,9 @@ pub(crate) async fn info(shared: &Shared, peer: &Peer) -> Answer<Map<String, Val
     }
 }
 
-async fn components(
-    State(shared): State<Shared>,
-    params: Params,
-    kind: ProcessKind,
-) -> Answer<Json> {
-    let peer = shared.secondary(kind, params.text(0))?;
-    let mut info = info(&shared, &peer).await?;
+/// The status of a `vf` or `mirror`, in the shape of REST.
+pub(crate) async fn components(shared: &Shared, peer: &Peer) -> Answer<Json> {
+    let mut info = info(shared, peer).await?;
     let mut ports = Vec::new();
     for kind in ["phy", "vhost", "ring"] {
         let numbers = info

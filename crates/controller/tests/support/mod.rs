@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test program uses its part.
 
+pub mod results;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};

@@ -13,7 +13,7 @@ use crate::port::PortName;
 use crate::quotable;
 use crate::reply::ProcessKind;
 pub use mac::ClassifierMac;
-pub use parse::Refusal;
+pub use parse::{MAX_CORE, Refusal};
 
 /// Longest name of a component, in bytes: the original's processes overflow beyond it.
 pub const MAX_COMPONENT_NAME: usize = 31;
@@ -76,6 +76,7 @@ impl<'de> Deserialize<'de> for ComponentName {
 
 /// What a component does with packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ComponentKind {
     /// One port to one port.
@@ -111,6 +112,7 @@ impl ComponentKind {
 
 /// Side of a component to which a port is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// The component receives from the port.

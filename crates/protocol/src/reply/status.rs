@@ -8,6 +8,7 @@ use crate::json;
 
 /// Reply of `nfv` to `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct NfvStatus {
     /// Id of the process.
@@ -34,6 +35,7 @@ impl NfvStatus {
 
 /// The primary's own forwarder in its status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ForwarderStatus {
     /// `running` or `idling`.
     pub status: String,
@@ -45,6 +47,7 @@ pub struct ForwarderStatus {
 
 /// Numbers of configured queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Queues {
     /// Receive queues.
     pub rx: u16,
@@ -54,6 +57,7 @@ pub struct Queues {
 
 /// A physical port in the status of the primary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PhyPortStatus {
     /// Number of the port.
     pub id: u16,
@@ -73,6 +77,7 @@ pub struct PhyPortStatus {
 
 /// A ring in the status of the primary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RingPortStatus {
     /// Number of the ring.
     pub id: u16,
@@ -88,6 +93,7 @@ pub struct RingPortStatus {
 
 /// Reply of `primary` to `status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PrimaryStatus {
     /// CPU of the main thread.
     #[serde(rename = "master-lcore")]

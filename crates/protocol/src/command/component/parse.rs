@@ -16,7 +16,7 @@ use crate::reply::ProcessKind;
 const MOST_WORDS: usize = 8;
 
 /// Highest CPU that a component can be started on.
-const MAX_CORE: u32 = 127;
+pub const MAX_CORE: u32 = 127;
 
 /// Why a text is no command, in the words that `error_details` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

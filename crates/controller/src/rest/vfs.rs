@@ -1,0 +1,82 @@
+//! `/v1/vfs/…`
+
+use axum::extract::State;
+use protocol::reply::ProcessKind::Vf;
+use protocol::rest::{ClassifierRequest, ComponentPortRequest, ComponentRequest, ComponentStatus};
+
+use super::answer::{Answer, Done, Json};
+use super::body::{Body, Params};
+use super::{Shared, components, panel, results};
+use crate::change;
+
+/// Status of a vf.
+#[utoipa::path(get, path = "/v1/vfs/{id}", tag = "vfs",
+    responses((status = 200, description = "Its status", body = ComponentStatus)))]
+pub(crate) async fn status(State(shared): State<Shared>, params: Params) -> Answer<Json> {
+    let peer = shared.secondary(Vf, params.text(0))?;
+    results::components(&shared, &peer).await
+}
+
+/// Ends a vf.
+#[utoipa::path(delete, path = "/v1/vfs/{id}", tag = "vfs",
+    responses((status = 204, description = "Done")))]
+pub(crate) async fn exit(State(shared): State<Shared>, params: Params) -> Answer<Done> {
+    let peer = shared.secondary(Vf, params.text(0))?;
+    panel::exit(&shared, &peer).await
+}
+
+/// Starts a component.
+#[utoipa::path(post, path = "/v1/vfs/{id}/components", tag = "vfs", request_body = ComponentRequest,
+    responses((status = 204, description = "Done")))]
+pub(crate) async fn start(
+    State(shared): State<Shared>,
+    params: Params,
+    body: Body,
+) -> Answer<Done> {
+    let peer = shared.secondary(Vf, params.text(0))?;
+    let command = components::start(&body.fields()?, Vf)?;
+    change::make(&shared, &peer, &command.into())
+        .await
+        .map(|_| Done)
+}
+
+/// Stops a component.
+#[utoipa::path(delete, path = "/v1/vfs/{id}/components/{name}", tag = "vfs",
+    responses((status = 204, description = "Done; also if there is none of this name")))]
+pub(crate) async fn stop(State(shared): State<Shared>, params: Params) -> Answer<Done> {
+    let peer = shared.secondary(Vf, params.text(0))?;
+    let command = components::stop(params.text(1))?;
+    change::make(&shared, &peer, &command.into())
+        .await
+        .map(|_| Done)
+}
+
+/// Attaches a port to a component, or detaches one.
+#[utoipa::path(put, path = "/v1/vfs/{id}/components/{name}/ports", tag = "vfs",
+    request_body = ComponentPortRequest, responses((status = 204, description = "Done")))]
+pub(crate) async fn ports(
+    State(shared): State<Shared>,
+    params: Params,
+    body: Body,
+) -> Answer<Done> {
+    let peer = shared.secondary(Vf, params.text(0))?;
+    let command = components::port(&body.fields()?, params.text(1), Vf)?;
+    change::make(&shared, &peer, &command.into())
+        .await
+        .map(|_| Done)
+}
+
+/// Adds an entry to the classifier's table, or deletes one.
+#[utoipa::path(put, path = "/v1/vfs/{id}/classifier_table", tag = "vfs",
+    request_body = ClassifierRequest, responses((status = 204, description = "Done")))]
+pub(crate) async fn classifier_table(
+    State(shared): State<Shared>,
+    params: Params,
+    body: Body,
+) -> Answer<Done> {
+    let peer = shared.secondary(Vf, params.text(0))?;
+    let command = components::entry(&body.fields()?)?;
+    change::make(&shared, &peer, &command.into())
+        .await
+        .map(|_| Done)
+}

@@ -1,0 +1,117 @@
+//! What `vf`, `mirror` and `pcap` say of themselves, in the shape of REST.
+
+use serde::{Deserialize, Serialize};
+
+/// Answer to `GET /v1/vfs/{id}` and `GET /v1/mirrors/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ComponentStatus {
+    /// Id of the process.
+    #[serde(rename = "client-id")]
+    pub client_id: u32,
+    /// Ports as reported (`phy:0 nq 1`).
+    pub ports: Vec<String>,
+    /// CPU of the main thread.
+    #[serde(rename = "master-lcore")]
+    pub main_lcore: u32,
+    /// Components by CPU, then in the order of their start.
+    pub components: Vec<Component>,
+    /// The classifier's table; only of a vf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier_table: Option<Vec<ClassifierRow>>,
+}
+
+/// A component, or a CPU without one (`unuse`: then only `core` and `type` are there).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Component {
+    /// CPU on which it runs.
+    pub core: u32,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `forward`, `merge`, `classifier`, `mirror` or `unuse`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Ports that it receives from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rx_port: Option<Vec<ComponentPort>>,
+    /// Ports that it sends to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tx_port: Option<Vec<ComponentPort>>,
+}
+
+/// A port of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ComponentPort {
+    /// Port as reported.
+    pub port: String,
+    /// What is done to VLAN tags there.
+    pub vlan: ComponentVlan,
+}
+
+/// What is done to VLAN tags at a port of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ComponentVlan {
+    /// `none`, `add` or `del`.
+    pub operation: String,
+    /// VLAN id; 0 but for `add`.
+    pub id: i32,
+    /// Priority; 0 but for `add`.
+    pub pcp: i32,
+}
+
+/// An entry of the classifier's table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ClassifierRow {
+    /// `mac` or `vlan`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A MAC address in upper case or `default`; for `vlan` with the VLAN id and `/` in front.
+    pub value: String,
+    /// Where such packets go.
+    pub port: String,
+}
+
+/// Answer to `GET /v1/pcaps/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CaptureStatus {
+    /// Id of the process.
+    #[serde(rename = "client-id")]
+    pub client_id: u32,
+    /// `running` or `idle`.
+    pub status: String,
+    /// CPU of the main thread.
+    #[serde(rename = "master-lcore")]
+    pub main_lcore: u32,
+    /// The receiver, then the writers.
+    pub core: Vec<CaptureCore>,
+}
+
+/// A worker of a `pcap`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CaptureCore {
+    /// Its CPU.
+    pub core: u32,
+    /// `receive` or `write`.
+    pub role: String,
+    /// The captured port; only of the receiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rx_port: Option<Vec<CapturedPort>>,
+    /// The file that is being written, or empty; only of a writer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+}
+
+/// The port that a `pcap` captures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CapturedPort {
+    /// Port as reported.
+    pub port: String,
+}
