@@ -31,6 +31,8 @@ if [ "$BUILD" = yes ]; then
     cargo build --release --workspace --bins --quiet
     # What the machine's CPUs cost by themselves.
     cargo build --release --package sys --example cpu_pair --quiet
+    # The clients of the REST interface.
+    cargo build --release --package controller --example rest_load --quiet
 fi
 REVISION=$(git describe --always --dirty 2>/dev/null || say unknown)
 ARGS+=(--bin-dir "$(target_dir)/release" --revision "$REVISION")

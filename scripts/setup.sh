@@ -51,6 +51,8 @@ clang_version() {
 }
 CLANG=$(clang_version)
 
+SCHEMATHESIS=4.32.5
+
 # package | set | why | what to look for where there is no dpkg | by hand elsewhere
 PACKAGES="\
 build-essential|runtime|C compiler and linker for the DPDK shim|cmd:cc|gcc or clang, and make
@@ -63,6 +65,7 @@ clang${CLANG}|runtime|tells bindgen the system's include folders|cmd:clang|clang
 libnuma-dev|runtime|DPDK was built with NUMA support|pc:numa|libnuma's headers
 libpcap-dev|runtime|DPDK's pcap driver was built with it|pc:libpcap|libpcap's headers
 python3|runtime|the demo reads the counters' JSON with it|cmd:python3|Python 3.9 or newer
+python3-venv|tests|the tester of the REST interface is installed with it|cmd:python3|Python 3.10 or newer with venv and pip
 iproute2|tests|ip: namespaces, veth and tap devices|cmd:ip|iproute2
 ethtool|tests|turns offloads off on the hosts' devices|cmd:ethtool|ethtool
 iperf3|tests|TCP through a panel|cmd:iperf3|iperf3
@@ -173,6 +176,28 @@ check_kernel() {
     mv "$dir.new" "$dir"
 }
 
+# The tester of the REST interface (crates/controller/tests/openapi.rs), in a folder of its own in the cache.
+check_schemathesis() {
+    [ "$SET" = tests ] || return 0
+    local dir
+    dir=$(cache_dir)/schemathesis
+    [ "$(cat "$dir/version" 2>/dev/null)" = "$SCHEMATHESIS" ] && return 0
+    if [ "$CHECK" = yes ]; then
+        MISSING+=("schemathesis $SCHEMATHESIS in $dir: scripts/setup.sh --tests installs it (no root needed)")
+        return 0
+    fi
+    say "install schemathesis $SCHEMATHESIS into $dir"
+    rm -rf "$dir"
+    # A venv cannot be moved: its version is written last, and says that it is whole.
+    if ! { python3 -m venv "$dir" &&
+        "$dir/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS"; } >"$LOG" 2>&1; then
+        tail -n 20 "$LOG" >&2
+        MISSING+=("schemathesis: pip install schemathesis==$SCHEMATHESIS in a venv at $dir failed")
+        return 0
+    fi
+    printf '%s\n' "$SCHEMATHESIS" >"$dir/version"
+}
+
 check_hugepages() {
     local free
     free=$(huge_free)
@@ -240,6 +265,7 @@ trap 'rm -f "$LOG"' EXIT
 [ -n "$RUN_USER" ] || [ -n "${SUDO_USER:-}" ] || check_rust
 check_packages
 check_kernel
+check_schemathesis
 check_hugepages
 prepare_user
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 import latency
+import rest
 import traffic
 from session import alone
 
@@ -65,4 +66,6 @@ CASES = [
          most=200.0, **ONCE),
     Case("idle", "CPU that an idle nfv takes", "larger-percent", "% of a CPU", alone(latency.idle_cpu), most=5.0,
          **ONCE),
+    Case("http", "16 clients, /v1/processes and /v1/nfvs/1 by turns, a third nfv stopped: p99 is beside it", "rate",
+         "requests a second", alone(rest.http_load), rounds=3, seconds=5.0, enough=1),
 ]

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::reply::ProcessKind;
 pub use request::{
     ClassifierRequest, ComponentPortRequest, ComponentRequest, FlowRequest, FlowRule,
-    ForwardRequest, LaunchRequest, NumberOrText, PatchRequest, PortRequest, VlanRequest,
+    ForwardRequest, LaunchRequest, MirrorRequest, NumberOrText, PatchRequest, PortRequest,
+    VlanRequest,
 };
 pub use status::{
     CaptureCore, CaptureStatus, CapturedPort, ClassifierRow, Component, ComponentPort,

@@ -1,6 +1,7 @@
 //! A connected process: a handle that anybody may ask, and the task that owns its connection.
 
 mod link;
+mod question;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,6 +16,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::config::Limits;
 use crate::table::Table;
 pub(crate) use link::{Idle, Link, LinkError};
+pub(crate) use question::Reply;
+use question::{Questions, is_question};
 
 /// Commands that may wait for one process.
 const QUEUE: usize = 64;
@@ -45,7 +48,7 @@ pub(crate) enum PeerError {
 struct Request {
     command: String,
     deadline: Instant,
-    reply: oneshot::Sender<Result<Vec<u8>, LinkError>>,
+    reply: oneshot::Sender<Reply>,
 }
 
 /// A connected process. Commands to it are sent one after the other, in the order of asking.
@@ -59,6 +62,7 @@ pub(crate) struct Peer {
     /// Present in processes of ours; `None` in those of the original.
     pub hello: Option<Hello>,
     requests: mpsc::Sender<Request>,
+    questions: Questions,
     closing: Notify,
     responding: AtomicBool,
     leaving: AtomicBool,
@@ -89,6 +93,7 @@ impl Peer {
             id,
             hello,
             requests: sender,
+            questions: Questions::default(),
             closing: Notify::new(),
             responding: AtomicBool::new(true),
             leaving: AtomicBool::new(false),
@@ -129,20 +134,25 @@ impl Peer {
 
     /// Sends `command` and gives the bytes of the reply, NULs within it included.
     ///
-    /// A command that is still waiting for its turn when `limit` has passed is never sent.
+    /// A command that is still waiting for its turn when `limit` has passed is never sent. Those who
+    /// ask for the status or the details at the same time share an exchange that began after all of
+    /// them had asked.
     ///
     /// # Errors
     /// [`PeerError`]; never later than `limit`.
-    pub async fn ask(&self, command: &str, limit: Duration) -> Result<Vec<u8>, PeerError> {
+    pub async fn ask(&self, command: &str, limit: Duration) -> Result<Arc<Vec<u8>>, PeerError> {
         self.check_sendable(command)?;
         let deadline = Instant::now() + limit;
-        let (sender, reply) = oneshot::channel();
-        let request = Request {
-            command: command.to_owned(),
-            deadline,
-            reply: sender,
-        };
         let answer = timeout_at(deadline, async {
+            if is_question(command) {
+                return self.questions.ask(command, deadline).await;
+            }
+            let (sender, reply) = oneshot::channel();
+            let request = Request {
+                command: command.to_owned(),
+                deadline,
+                reply: sender,
+            };
             self.requests
                 .send(request)
                 .await
@@ -214,6 +224,7 @@ impl Actor {
         let clean = self.link.said_bye || self.peer.is_leaving();
         log::info!("{}: {reason}", self.peer.name());
         table.closed(&self.peer, &reason, clean);
+        self.peer.questions.close();
         self.requests.close();
         while let Some(request) = self.requests.recv().await {
             // Whoever asked may have given up: then nobody wants the answer.
@@ -230,6 +241,15 @@ impl Actor {
                 () = self.peer.closing.notified() => return "replaced or shut down".to_owned(),
                 Some(request) = self.requests.recv() => {
                     if let Err(reason) = self.answer(request).await {
+                        return reason;
+                    }
+                    // A stream of commands must not keep questions waiting.
+                    if let Err(reason) = self.answer_questions().await {
+                        return reason;
+                    }
+                }
+                () = self.peer.questions.asked() => {
+                    if let Err(reason) = self.answer_questions().await {
                         return reason;
                     }
                 }
@@ -267,8 +287,24 @@ impl Actor {
         }
         let result = self.link.exchange(&request.command, request.deadline).await;
         let outcome = self.note(result.as_ref().err());
-        let _ = request.reply.send(result);
+        let _ = request.reply.send(result.map(Arc::new));
         outcome
+    }
+
+    async fn answer_questions(&mut self) -> Result<(), String> {
+        for question in self.peer.questions.take() {
+            if question.is_abandoned() {
+                continue;
+            }
+            let result = self
+                .link
+                .exchange(&question.command, question.deadline)
+                .await;
+            let outcome = self.note(result.as_ref().err());
+            question.answer(&result.map(Arc::new));
+            outcome?;
+        }
+        Ok(())
     }
 
     /// Asks for the status, to know whether it still answers. What it owes comes by itself.

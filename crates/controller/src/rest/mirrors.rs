@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use protocol::reply::ProcessKind::Mirror;
-use protocol::rest::{ComponentPortRequest, ComponentRequest, ComponentStatus};
+use protocol::rest::{ComponentPortRequest, ComponentStatus, MirrorRequest};
 
 use super::answer::{Answer, Done, Json};
 use super::body::{Body, Params};
@@ -26,7 +26,7 @@ pub(crate) async fn exit(State(shared): State<Shared>, params: Params) -> Answer
 }
 
 /// Starts a component.
-#[utoipa::path(post, path = "/v1/mirrors/{id}/components", tag = "mirrors", request_body = ComponentRequest,
+#[utoipa::path(post, path = "/v1/mirrors/{id}/components", tag = "mirrors", request_body = MirrorRequest,
     responses((status = 204, description = "Done")))]
 pub(crate) async fn start(
     State(shared): State<Shared>,

@@ -4,7 +4,7 @@
 //!
 //! Write the handler in a module of its own, describe it, and add one line to [`resources`]:
 //!
-//! ```ignore
+//! ```text
 //! /// What it does, in one line (the summary), then whatever else there is to say.
 //! #[utoipa::path(get, path = "/v1/things/{id}", tag = "things",
 //!     responses((status = 200, description = "The thing", body = Thing)))]

@@ -7,12 +7,12 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use protocol::rest::Problem;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ComponentsBuilder, Ref, Schema};
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Required,
+    ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Required, Response,
     ResponseBuilder, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
@@ -20,6 +20,34 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::Shared;
 use super::errors::{PROBLEM, RestError};
+
+/// Errors that requests end in: code, name and meaning.
+const ERRORS: [(&str, &str, &str); 8] = [
+    (
+        "400",
+        "Malformed",
+        "A value cannot be taken, or the process refused",
+    ),
+    (
+        "404",
+        "NotFound",
+        "No such process, or no number where one is needed",
+    ),
+    ("408", "SlowBody", "The body did not arrive in time"),
+    ("409", "Refused", "The process refused"),
+    ("413", "TooLarge", "The body is too large"),
+    (
+        "500",
+        "NoAnswer",
+        "The process did not answer, or not as it should",
+    ),
+    (
+        "502",
+        "Nonsense",
+        "The process closed the connection, or answered nonsense",
+    ),
+    ("504", "Timeout", "The process did not answer in time"),
+];
 
 /// The document before any route is in it.
 pub(super) fn base() -> OpenApi {
@@ -33,8 +61,12 @@ pub(super) fn base() -> OpenApi {
              codes.",
         ))
         .build();
-    let components = ComponentsBuilder::new()
-        .schema(Problem::name(), Problem::schema())
+    let components = ComponentsBuilder::new().schema(Problem::name(), Problem::schema());
+    let components = ERRORS
+        .iter()
+        .fold(components, |all, (_, name, meaning)| {
+            all.response(*name, error(meaning))
+        })
         .build();
     OpenApiBuilder::new()
         .info(info)
@@ -62,7 +94,7 @@ impl Document {
 /// This document.
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "controller",
     responses((status = 200, description = "An OpenAPI document", body = serde_json::Value)))]
-pub(super) async fn document(Extension(document): Extension<Document>) -> Response {
+pub(super) async fn document(Extension(document): Extension<Document>) -> axum::response::Response {
     let kind = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     (kind, document.0).into_response()
 }
@@ -101,7 +133,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
 fn complete(path: &str, method: &str, operation: &mut Operation) {
     let words = path.split(['/', '{', '}', '_', '.']);
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    operation.operation_id = Some(format!("{}_{}", method.to_lowercase(), words.join("_")));
+    let slash = if path.ends_with('/') { "_slash" } else { "" };
+    let id = format!("{}_{}{slash}", method.to_lowercase(), words.join("_"));
+    operation.operation_id = Some(id);
     let names = path.split('{').skip(1);
     let names: Vec<&str> = names.filter_map(|part| part.split('}').next()).collect();
     for name in &names {
@@ -118,45 +152,30 @@ fn complete(path: &str, method: &str, operation: &mut Operation) {
             .push(RefOr::T(parameter.build()));
     }
     let asks = !names.is_empty() || path.starts_with("/v1/primary");
-    let mut codes = Vec::new();
-    if asks {
-        codes.extend([
-            ("400", "A value cannot be taken, or the process refused"),
-            ("404", "No such process, or no number where one is needed"),
-            ("409", "The process refused"),
-            ("500", "The process did not answer, or not as it should"),
-            (
-                "502",
-                "The process closed the connection, or answered nonsense",
-            ),
-            ("504", "The process did not answer in time"),
-        ]);
-    }
-    if operation.request_body.is_some() {
-        codes.extend([
-            ("408", "The body did not arrive in time"),
-            ("413", "The body is too large"),
-        ]);
-    }
-    for (code, meaning) in codes {
-        let text = ObjectBuilder::new().schema_type(Type::String);
-        let response = ResponseBuilder::new()
-            .description(meaning)
-            .content(
-                "text/plain",
-                ContentBuilder::new().schema(Some(text)).build(),
-            )
-            .content(
-                PROBLEM,
-                ContentBuilder::new()
-                    .schema(Some(Ref::from_schema_name(Problem::name())))
-                    .build(),
-            );
+    let all = ERRORS.iter().filter(|error| match error.0 {
+        "408" | "413" => operation.request_body.is_some(),
+        _ => asks,
+    });
+    for (code, name, _) in all {
         let responses = &mut operation.responses.responses;
         responses
-            .entry(code.to_owned())
-            .or_insert_with(|| RefOr::T(response.build()));
+            .entry((*code).to_owned())
+            .or_insert_with(|| Ref::from_response_name(*name).into());
     }
+}
+
+/// An error in both forms.
+fn error(meaning: &str) -> Response {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let problem = Ref::from_schema_name(Problem::name());
+    ResponseBuilder::new()
+        .description(meaning)
+        .content(
+            "text/plain",
+            ContentBuilder::new().schema(Some(text)).build(),
+        )
+        .content(PROBLEM, ContentBuilder::new().schema(Some(problem)).build())
+        .build()
 }
 
 /// What `{name}` in a path is.

@@ -76,7 +76,6 @@ impl<'de> Deserialize<'de> for ComponentName {
 
 /// What a component does with packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ComponentKind {
     /// One port to one port.

@@ -106,7 +106,7 @@ pub struct FlowRule {
     pub actions: Vec<String>,
 }
 
-/// Body of `POST …/components`.
+/// Body of `POST …/components` of a vf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ComponentRequest {
@@ -115,8 +115,24 @@ pub struct ComponentRequest {
     /// CPU on which it runs.
     #[cfg_attr(feature = "openapi", schema(maximum = 127))]
     pub core: u32,
-    /// What it does: `mirror` in a mirror, the others in a vf.
+    /// What it does: `forward`, `merge` or `classifier`.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^(forward|merge|classifier)$"))]
+    pub kind: ComponentKind,
+}
+
+/// Body of `POST …/components` of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MirrorRequest {
+    /// Its name, unique in the process.
+    pub name: ComponentName,
+    /// CPU on which it runs.
+    #[cfg_attr(feature = "openapi", schema(maximum = 127))]
+    pub core: u32,
+    /// `mirror`.
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^mirror$"))]
     pub kind: ComponentKind,
 }
 
