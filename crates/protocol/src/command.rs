@@ -7,6 +7,8 @@ mod words;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::port::PortName;
 use crate::quotable;
 pub use component::{CaptureCommand, Change, ComponentCommand};
@@ -17,7 +19,8 @@ use words::Words;
 pub const MAX_COMMAND: usize = 32768;
 
 /// Who makes the socket of a vhost port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum VhostMode {
     /// We create the socket and wait for the guest.
     Server,
@@ -48,7 +51,7 @@ impl FromStr for VhostMode {
 }
 
 /// A command that both `nfv` and `primary` know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PanelCommand {
     /// `_get_client_id`: who are you?
     GetClientId,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod desired;
 pub mod detail;
 pub mod json;
 pub mod port;

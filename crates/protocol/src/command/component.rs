@@ -195,7 +195,7 @@ impl fmt::Display for ClassifierEntry {
 }
 
 /// A command that changes a `vf` or `mirror`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ComponentCommand {
     /// `component start NAME CORE TYPE`
     Start {
@@ -264,7 +264,7 @@ impl fmt::Display for ComponentCommand {
 }
 
 /// A command that changes a `pcap`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CaptureCommand {
     /// `start`
     Start,
@@ -282,7 +282,7 @@ impl fmt::Display for CaptureCommand {
 }
 
 /// A command that changes a process of any kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// For `nfv` and `primary`.
     Panel(crate::command::PanelCommand),
