@@ -63,6 +63,7 @@ BIN=$(target_dir)/release
 # --- names and places ----------------------------------------------------------------------
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/spp-quickstart.XXXXXX")
+export SPP_STATE_DIR=$WORK/state
 if [ "$KEEP" = yes ]; then
     PREFIX=spp PORTS=(5555 6666 7777)
 else

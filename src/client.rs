@@ -71,6 +71,16 @@ impl Client {
         self.call(Method::PUT, path, Some(body)).map(drop)
     }
 
+    /// Changes a resource that answers with what was done.
+    pub fn put_for<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
+        let answer = self.call(Method::PUT, path, Some(body))?;
+        serde_json::from_value(answer).map_err(|error| {
+            Failure::refused(format!(
+                "the controller's answer to PUT {path} has another form: {error}"
+            ))
+        })
+    }
+
     /// Deletes a resource.
     pub fn delete(&self, path: &str) -> Result<(), Failure> {
         self.call(Method::DELETE, path, None).map(drop)

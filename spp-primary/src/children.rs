@@ -175,6 +175,7 @@ impl ControllerChild {
                 &c.secondary.to_string(),
             ])
             .args(["-a", &rest.to_string(), "--exit-when-idle"])
+            .args(&c.options)
             // It outlives us, and Ctrl-C on our terminal is not meant for it.
             .process_group(0)
             .parent_death_signal(None)

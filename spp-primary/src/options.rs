@@ -70,6 +70,12 @@ struct Args {
         default_value = "5555,6666,7777"
     )]
     ctl_ports: String,
+    /// Folder in which the controller that is started keeps the desired state
+    #[arg(long, value_name = "DIR", env = "SPP_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    /// The controller that is started keeps no state
+    #[arg(long, env = "SPP_STATELESS", conflicts_with = "state_dir")]
+    stateless: bool,
     /// No controller: secondaries are told of none, and none is started
     #[arg(long, env = "SPP_NO_CTL")]
     no_ctl: bool,
@@ -114,6 +120,8 @@ pub struct Controller {
     pub secondary: u16,
     /// Port for REST; `None` if it is not ours to start.
     pub rest: Option<u16>,
+    /// Further options of a controller that we start.
+    pub options: Vec<std::ffi::OsString>,
 }
 
 /// What the command line asks for.
@@ -182,7 +190,13 @@ fn ours(args: &[String]) -> Result<Options, Error> {
     let controller = if args.no_ctl {
         None
     } else {
-        Some(controller(&args.ctl, &args.ctl_ports)?)
+        let mut controller = controller(&args.ctl, &args.ctl_ports)?;
+        if let Some(dir) = &args.state_dir {
+            controller.options = vec!["--state-dir".into(), dir.into()];
+        } else if args.stateless {
+            controller.options = vec!["--stateless".into()];
+        }
+        Some(controller)
     };
     let queues = args
         .queues
@@ -239,6 +253,7 @@ fn controller(address: &str, ports: &str) -> Result<Controller, Error> {
         primary,
         secondary,
         rest: Some(rest),
+        options: Vec::new(),
     })
 }
 
@@ -308,6 +323,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Options, Error> {
             primary: port,
             secondary: 6666,
             rest: None,
+            options: Vec::new(),
         }),
         poll: Poll::Adaptive,
         pci: if eal.no_pci { Some(false) } else { None },

@@ -1,6 +1,9 @@
 //! Commands: from a line to what it does.
 
+mod apply;
 pub mod args;
+mod diff;
+mod export;
 mod forward;
 mod help;
 mod launch;

@@ -2,7 +2,9 @@
 //! `help` and completion are all driven by it.
 
 use crate::commands::spec::{Action, Arg, Command, Place, Ports, Values};
-use crate::commands::{forward, help, launch, leave, nfv, ports, pri, status, top, topo, wait};
+use crate::commands::{
+    apply, diff, export, forward, help, launch, leave, nfv, ports, pri, status, top, topo, wait,
+};
 
 /// Kinds of processes that have an id, in the order of the original's lists.
 pub const SECONDARIES: &[&str] = &["nfv", "vf", "mirror", "pcap"];
@@ -130,7 +132,45 @@ pub static COMMANDS: &[Command] = &[
         details: "",
         action: Action::Run(leave::exit),
     },
+    Command {
+        name: "export",
+        aliases: &[],
+        args: &[],
+        summary: "the running system as YAML, for `apply`",
+        details: "spp export > FILE",
+        action: Action::Run(export::run),
+    },
+    Command {
+        name: "apply",
+        aliases: &[],
+        args: &[
+            DOCUMENT,
+            Arg {
+                name: "HOW",
+                values: Values::Choice(&["--dry-run"]),
+                place: Place::Optional,
+            },
+        ],
+        summary: "bring the system to the state of a file; with `--dry-run` only show how",
+        details: "Each process of the file as a whole or not at all; others are left alone, and so are\n\
+                  patches that stay. `-` is standard input.",
+        action: Action::Run(apply::run),
+    },
+    Command {
+        name: "diff",
+        aliases: &[],
+        args: &[DOCUMENT],
+        summary: "the commands by which `apply` would bring the system to the state of a file",
+        details: "For scripts: exit status 0 if there are none, else 1.",
+        action: Action::Run(diff::run),
+    },
 ];
+
+const DOCUMENT: Arg = Arg {
+    name: "FILE",
+    values: Values::FileOr(&["-"]),
+    place: Place::Required("Which file? (`spp export` writes one)"),
+};
 
 /// Commands of an nfv process.
 static NFV: &[Command] = &[

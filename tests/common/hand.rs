@@ -42,6 +42,7 @@ impl Hand {
         };
         let mut command = Command::new(path);
         command.env(MARK, &self.prefix);
+        command.env("SPP_STATELESS", "true");
         command.args(arguments.split_whitespace());
         command
     }

@@ -1,5 +1,8 @@
 //! The one way by which commands reach processes: what changes them goes through [`make`] or [`exit`].
 
+use std::future::Future;
+use std::sync::Arc;
+
 use protocol::command::Change;
 use protocol::verdict::{Verdict, judge};
 use serde_json::Value;
@@ -7,6 +10,7 @@ use serde_json::Value;
 use crate::original;
 use crate::peer::{Peer, PeerError};
 use crate::rest::{Answer, RestError, Shared};
+use crate::state::{Outcome, What, clear_doubts, name_of};
 
 /// Sends `command` and gives the reply, if the process did what it says.
 pub(crate) async fn ask(shared: &Shared, peer: &Peer, command: &str) -> Answer<Value> {
@@ -43,12 +47,72 @@ pub(crate) async fn ask(shared: &Shared, peer: &Peer, command: &str) -> Answer<V
 /// What it refuses, and what would damage a process of the original.
 pub(crate) async fn make(shared: &Shared, peer: &Peer, change: &Change) -> Answer<Value> {
     original::check(shared, peer, change).await?;
-    ask(shared, peer, &change.to_string()).await
+    let command = change.to_string();
+    if !shared.state.keeps() || !change.is_lasting() {
+        return ask(shared, peer, &command).await;
+    }
+    let what = What::Change(change.clone());
+    whole(shared, peer, async move |shared, peer| {
+        kept(&shared, &peer, what, &command).await
+    })
+    .await
 }
 
-/// Ends the process. It is listed no more once it has acknowledged.
+/// Runs `action` to its end, also when whoever asked for it goes away: what was begun is settled.
+async fn whole<T: Send + 'static, F>(
+    shared: &Shared,
+    peer: &Peer,
+    action: impl FnOnce(Shared, Arc<Peer>) -> F,
+) -> Answer<T>
+where
+    F: Future<Output = Answer<T>> + Send + 'static,
+{
+    let connected = shared.table.find(peer.id);
+    let Some(peer) = connected.filter(|connected| connected.serial == peer.serial) else {
+        return Err(PeerError::Closed { name: peer.name() }.into());
+    };
+    let name = peer.name();
+    let task = tokio::spawn(action(shared.clone(), peer));
+    task.await.unwrap_or_else(|error| {
+        log::error!("{name}: {error}");
+        Err(PeerError::Closed { name }.into())
+    })
+}
+
+/// Sends a command that is in the journal before it goes out, and settled after its reply.
+async fn kept(shared: &Shared, peer: &Peer, what: What, command: &str) -> Answer<Value> {
+    let state = &shared.state;
+    let _held = state.wait_turn(peer, shared.limits.command).await?;
+    clear_doubts(shared, peer).await?;
+    let ends = what == What::Exit;
+    let numbers = state.intend(vec![(name_of(peer), what)]).await?;
+    let reply = ask(shared, peer, command).await;
+    let outcome = match &reply {
+        Ok(_) => Outcome::Done,
+        Err(RestError::Peer(PeerError::Closed { .. })) if ends => Outcome::Done,
+        // It may have carried it out all the same.
+        Err(RestError::Peer(
+            PeerError::NotResponding { .. } | PeerError::Closed { .. } | PeerError::Nonsense { .. },
+        )) => Outcome::Unsure,
+        Err(_) => Outcome::Failed,
+    };
+    let outcomes = numbers.into_iter().map(|number| (number, outcome));
+    state.settle(outcomes.collect()).await;
+    reply
+}
+
+/// Ends the process, and forgets what it shall have. It is listed no more once it has acknowledged.
 pub(crate) async fn exit(shared: &Shared, peer: &Peer) -> Answer<()> {
-    match ask(shared, peer, "exit").await {
+    let reply = match shared.state.keeps() {
+        false => ask(shared, peer, "exit").await,
+        true => {
+            let end = async |shared: Shared, peer: Arc<Peer>| {
+                kept(&shared, &peer, What::Exit, "exit").await
+            };
+            whole(shared, peer, end).await
+        }
+    };
+    match reply {
         // Closed before the reply was out: it ended, as it was asked to.
         Ok(_) | Err(RestError::Peer(PeerError::Closed { .. })) => {
             peer.leave();

@@ -19,6 +19,8 @@ pub struct Config {
     pub exit_when_idle: bool,
     /// Where the kernel describes CPUs.
     pub cpu_dir: PathBuf,
+    /// Folder that holds the desired state; `None`: nothing is kept.
+    pub state: Option<PathBuf>,
     /// Time limits.
     pub limits: Limits,
 }
@@ -32,6 +34,7 @@ impl Default for Config {
             rest_port: 7777,
             exit_when_idle: false,
             cpu_dir: PathBuf::from("/sys/devices/system/cpu"),
+            state: None,
             limits: Limits::default(),
         }
     }

@@ -1,7 +1,7 @@
 //! The controller: TCP listeners for processes, and REST for everybody else.
 //!
 //! [`Controller::start`] opens the three listeners; [`Controller::run`] serves until it is told
-//! to end. Nothing is kept on disk: the table of connected processes is all there is.
+//! to end. What processes shall have is kept on disk, if a folder is named ([`Config::state`]).
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,9 @@ mod original;
 mod peer;
 mod rest;
 mod server;
+mod state;
 mod table;
 
 pub use config::{Config, Limits};
 pub use server::{Controller, StartError};
+pub use state::StateError;

@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::Limits;
 use crate::peer::{Actor, Link, LinkError, Peer};
+use crate::rest::Shared;
+use crate::state::welcome;
 use crate::table::Table;
 
 /// Connections that may be unknown at the same time; further ones wait for their turn, at most
@@ -30,7 +32,7 @@ pub(crate) enum Door {
 }
 
 /// Accepts connections for ever.
-pub(crate) async fn accept(listener: TcpListener, door: Door, table: Arc<Table>, limits: Limits) {
+pub(crate) async fn accept(listener: TcpListener, door: Door, shared: Shared) {
     let slots = Arc::new(Semaphore::new(UNKNOWN_AT_ONCE));
     loop {
         // The semaphore is never closed.
@@ -39,12 +41,16 @@ pub(crate) async fn accept(listener: TcpListener, door: Door, table: Arc<Table>,
         };
         match listener.accept().await {
             Ok((stream, from)) => {
-                let table = table.clone();
+                let shared = shared.clone();
                 tokio::spawn(async move {
-                    let admitted = admit(stream, door, &table, limits).await;
+                    let admitted = admit(stream, door, &shared.table, shared.limits).await;
                     drop(slot);
                     match admitted {
-                        Ok(actor) => actor.run(table).await,
+                        Ok((peer, actor)) => {
+                            let table = shared.table.clone();
+                            tokio::spawn(async move { welcome(&shared, &peer).await });
+                            actor.run(table).await;
+                        }
                         Err(reason) => log::warn!("connection from {from} refused: {reason}"),
                     }
                 });
@@ -63,7 +69,7 @@ async fn admit(
     door: Door,
     table: &Table,
     limits: Limits,
-) -> Result<Actor, String> {
+) -> Result<(Arc<Peer>, Actor), String> {
     if let Err(error) = stream.set_nodelay(true) {
         log::debug!("cannot switch off Nagle's algorithm: {error}");
     }
@@ -80,7 +86,7 @@ async fn admit(
             .as_ref()
             .map_or("of the original", |hello| &hello.version)
     );
-    Ok(actor)
+    Ok((peer, actor))
 }
 
 /// Asks who it is and agrees on the framing.

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::config::Config;
 use crate::listener::{Door, accept};
 use crate::rest::{self, Shared};
+use crate::state::{State, StateError};
 use crate::table::Table;
 
 /// Why a controller does not start.
@@ -26,6 +27,9 @@ pub enum StartError {
          from elsewhere, a tunnel"
     )]
     NotLoopback(IpAddr),
+    /// The folder of the desired state cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A listener cannot be opened.
     #[error(
         "cannot listen on {address} ({what}): {error}; if another spp-ctl runs there, use or stop \
@@ -59,7 +63,7 @@ impl Controller {
     /// Opens the listeners and serves from now on, in tasks of the current runtime.
     ///
     /// # Errors
-    /// [`StartError`] if the address is not a loopback one or a port is in use.
+    /// [`StartError`] if the address is not a loopback one, or a port or the state is in use.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         if !config.bind.is_loopback() {
             return Err(StartError::NotLoopback(config.bind));
@@ -81,16 +85,18 @@ impl Controller {
             listen(config.secondary_port, "for secondaries", "-s").await?;
         let (requests, rest) = listen(config.rest_port, "for REST", "-a").await?;
 
+        let state = State::open(config.state.as_deref())?;
         let table = Arc::new(Table::default());
         let limits = config.limits;
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(primaries, Door::Primary, table.clone(), limits));
-        tasks.spawn(accept(secondaries, Door::Secondary, table.clone(), limits));
         let shared = Shared {
             table: table.clone(),
+            state: Arc::new(state),
             limits,
             cpu_dir: config.cpu_dir.as_path().into(),
         };
+        tasks.spawn(accept(primaries, Door::Primary, shared.clone()));
+        tasks.spawn(accept(secondaries, Door::Secondary, shared.clone()));
         let (stop_rest, stopped) = oneshot::channel::<()>();
         let router = rest::router(shared);
         tasks.spawn(rest::serve(requests, router, limits, async {

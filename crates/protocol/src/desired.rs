@@ -144,6 +144,7 @@ impl FromStr for DesiredPort {
 
 /// A patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DesiredPatch {
     /// Where packets are taken.
@@ -157,6 +158,7 @@ pub struct DesiredPatch {
 
 /// A port of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Attached {
     /// Its name.
@@ -168,6 +170,7 @@ pub struct Attached {
 
 /// A component of a `vf` or `mirror`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DesiredComponent {
     /// Its name.
@@ -203,6 +206,7 @@ impl DesiredComponent {
 
 /// The desired state of one process, or what one has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Desired {
     /// Whether it forwards; `None`: nobody ever asked.
@@ -210,6 +214,7 @@ pub struct Desired {
     pub forwarding: Option<bool>,
     /// Ports that were added, in that order. Physical ports are always there and not listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub ports: Vec<DesiredPort>,
     /// Patches, one a source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -5,6 +5,7 @@ mod status;
 
 use serde::{Deserialize, Serialize};
 
+use crate::desired::ProcessName;
 use crate::reply::ProcessKind;
 pub use request::{
     ClassifierRequest, ComponentPortRequest, ComponentRequest, FlowRequest, FlowRule,
@@ -88,4 +89,56 @@ pub struct Problem {
     pub status: u16,
     /// The reason, in words.
     pub detail: String,
+}
+
+/// Answer to `PUT /v1/system`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct Applied {
+    /// Nothing was changed: these are the commands that would be sent.
+    pub dry_run: bool,
+    /// The processes of the document.
+    pub processes: Vec<AppliedProcess>,
+}
+
+/// A process in [`Applied`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AppliedProcess {
+    /// Which.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub process: ProcessName,
+    /// `unchanged`, `planned` or `done`.
+    pub result: String,
+    /// Commands as they go to the process, in their order.
+    pub commands: Vec<String>,
+}
+
+/// An element of `GET /v1/differences`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Difference {
+    /// Which process.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub process: ProcessName,
+    /// `as desired`, `differs`, `not connected` or `not known`.
+    pub status: String,
+    /// Commands that would lead from what it has to what it shall have.
+    pub commands: Vec<String>,
+    /// What could not be put back when it registered.
+    pub failed: Vec<FailedCommand>,
+    /// Why nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A command that did not take effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FailedCommand {
+    /// As it was sent.
+    pub command: String,
+    /// The reason.
+    pub error: String,
 }

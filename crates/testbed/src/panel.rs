@@ -72,6 +72,11 @@ impl Panel {
         }
     }
 
+    /// The folder in which its controller keeps the desired state, if it does.
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir().join("state")
+    }
+
     /// The socket of `vhost:N`.
     pub fn socket(&self, number: u32) -> PathBuf {
         self.vhost_dir().join(format!("sock{number}"))
@@ -110,6 +115,11 @@ impl Panel {
     pub fn command(&self, program: Command) -> Command {
         let mut command = program;
         command.env(MARK, &self.prefix);
+        // By the environment, which other builds do not mind.
+        match self.plan.keeps_state {
+            true => command.env("SPP_STATE_DIR", self.state_dir()),
+            false => command.env("SPP_STATELESS", "true"),
+        };
         command.envs(self.plan.env.iter().map(|(name, value)| (name, value)));
         command
     }

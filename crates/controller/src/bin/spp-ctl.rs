@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -36,6 +37,13 @@ struct Options {
     /// End when the primary has ended cleanly and nothing is connected any more
     #[arg(long)]
     exit_when_idle: bool,
+    /// Folder that holds the desired state [default: $STATE_DIRECTORY, else ADDRESS_PORT in
+    /// /var/lib/spp (root) or in ~/.local/state/spp; none if the primary's port is 0]
+    #[arg(long, value_name = "DIR", env = "SPP_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    /// Keep no state: processes that crashed get nothing back
+    #[arg(long, env = "SPP_STATELESS", conflicts_with = "state_dir")]
+    stateless: bool,
 }
 
 fn parse_address(text: &str) -> Result<IpAddr, String> {
@@ -60,13 +68,50 @@ fn main() -> ExitCode {
     }
 }
 
+/// Where the state lies if nobody says. A port that the kernel chooses is another one each time, so
+/// there is nothing to come back to.
+fn default_state_dir(bind: IpAddr, port: u16) -> anyhow::Result<Option<PathBuf>> {
+    if let Some(folders) = std::env::var_os("STATE_DIRECTORY") {
+        // Of a unit with several folders, the first is taken.
+        return Ok(std::env::split_paths(&folders).next());
+    }
+    if port == 0 {
+        return Ok(None);
+    }
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let base = if rustix::process::geteuid().is_root() {
+        PathBuf::from("/var/lib")
+    } else {
+        absolute("XDG_STATE_HOME")
+            .or_else(|| Some(absolute("HOME")?.join(".local/state")))
+            .context(
+                "where the desired state is to lie is not known, because $HOME is not set: name a \
+                 folder with --state-dir DIR, or keep no state: --stateless",
+            )?
+    };
+    Ok(Some(base.join("spp").join(format!("{bind}_{port}"))))
+}
+
 fn run(options: Options) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
+        let state = match (options.stateless, options.state_dir) {
+            (true, _) => None,
+            (false, Some(folder)) => Some(folder),
+            (false, None) => default_state_dir(options.bind, options.primary_port)?,
+        };
+        let kept = match &state {
+            Some(folder) => format!("in {}", folder.display()),
+            None => "none is kept".to_owned(),
+        };
         let config = Config {
+            state,
             bind: options.bind,
             primary_port: options.primary_port,
             secondary_port: options.secondary_port,
@@ -83,6 +128,7 @@ fn run(options: Options) -> anyhow::Result<()> {
             controller.secondary_address(),
             controller.rest_address()
         );
+        log::info!("desired state: {kept}");
         controller
             .run(async {
                 tokio::select! {

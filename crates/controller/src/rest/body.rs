@@ -4,6 +4,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
 use protocol::{PortName, json};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
@@ -54,6 +56,14 @@ async fn read(request: Request) -> Result<Vec<u8>, RestError> {
 }
 
 impl Body {
+    /// The body as a document of a known form.
+    pub fn document<T: DeserializeOwned>(self) -> Result<T, RestError> {
+        serde_json::from_slice(&self.0?).map_err(|error| match error.classify() {
+            Category::Data => RestError::Document(error.to_string()),
+            Category::Io | Category::Syntax | Category::Eof => RestError::NotJson,
+        })
+    }
+
     /// The body as JSON. Whatever is no object has no members.
     pub fn fields(self) -> Result<Fields, RestError> {
         let value = serde_json::from_slice(&self.0?).map_err(|_| RestError::NotJson)?;

@@ -12,6 +12,7 @@ use protocol::rest::Problem;
 use thiserror::Error;
 
 use crate::peer::PeerError;
+use crate::state::JournalError;
 
 pub(super) const PROBLEM: &str = "application/problem+json";
 
@@ -38,6 +39,10 @@ pub(crate) enum RestError {
     },
     #[error("{0}")]
     Refused(String),
+    #[error(transparent)]
+    NotKept(#[from] JournalError),
+    #[error("the document cannot be taken: {0}")]
+    Document(String),
     #[error("command error: {0}")]
     CommandError(String),
     /// A number out of its range, in the words of the original's processes: theirs never see it.
@@ -72,6 +77,7 @@ impl RestError {
         match self {
             Self::NotJson
             | Self::Missing(_)
+            | Self::Document(_)
             | Self::Invalid { .. }
             | Self::OutOfRange(_)
             | Self::Peer(PeerError::Unsendable { .. }) => (S::BAD_REQUEST, S::BAD_REQUEST),
@@ -79,6 +85,7 @@ impl RestError {
             Self::SlowBody => (S::BAD_REQUEST, S::REQUEST_TIMEOUT),
             Self::Refused(_) | Self::CommandError(_) => (S::BAD_REQUEST, S::CONFLICT),
             Self::NoProcess(_) | Self::NoPrimary | Self::NotFound => (S::NOT_FOUND, S::NOT_FOUND),
+            Self::NotKept(_) => (S::INTERNAL_SERVER_ERROR, S::INSUFFICIENT_STORAGE),
             Self::Method(_) => (S::METHOD_NOT_ALLOWED, S::METHOD_NOT_ALLOWED),
             Self::Peer(PeerError::NotResponding { .. }) => {
                 (S::INTERNAL_SERVER_ERROR, S::GATEWAY_TIMEOUT)

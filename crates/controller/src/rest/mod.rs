@@ -34,6 +34,7 @@ mod pcaps;
 mod primary;
 mod results;
 mod serve;
+mod system;
 mod vfs;
 
 use std::path::Path;
@@ -49,6 +50,7 @@ use utoipa_axum::routes;
 
 use crate::config::Limits;
 use crate::peer::Peer;
+use crate::state::State;
 use crate::table::Table;
 pub(crate) use answer::Answer;
 pub(crate) use errors::RestError;
@@ -60,6 +62,7 @@ pub(crate) use serve::serve;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub table: Arc<Table>,
+    pub state: Arc<State>,
     pub limits: Limits,
     pub cpu_dir: Arc<Path>,
 }
@@ -115,6 +118,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(resource(routes!(mirrors::ports)))
         .routes(resource(routes!(pcaps::status, pcaps::exit)))
         .routes(resource(routes!(pcaps::capture)))
+        .routes(resource(routes!(system::export, system::apply)))
+        .routes(resource(routes!(system::differences)))
         .routes(resource(routes!(openapi::document)))
 }
 

@@ -76,6 +76,7 @@ impl<'de> Deserialize<'de> for ComponentName {
 
 /// What a component does with packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ComponentKind {
     /// One port to one port.
@@ -132,13 +133,16 @@ impl Direction {
 
 /// What is done to the VLAN tag of packets at a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "operation", rename_all = "lowercase")]
 pub enum VlanTag {
     /// One is put in, or an existing one is changed.
     Add {
         /// VLAN id, 0 to 4095.
+        #[cfg_attr(feature = "openapi", schema(maximum = 4095))]
         id: u16,
         /// Priority (PCP of IEEE 802.1Q), 0 to 7.
+        #[cfg_attr(feature = "openapi", schema(maximum = 7))]
         pcp: u8,
     },
     /// It is taken out.
@@ -175,6 +179,7 @@ pub fn vlan_id(id: u64) -> Result<u16, ComponentError> {
 
 /// An entry of a classifier's table. A port has at most one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClassifierEntry {
     /// VLAN id, 0 to 4095; `None` for packets without a tag (type `mac` of the original).
     #[serde(default, skip_serializing_if = "Option::is_none")]

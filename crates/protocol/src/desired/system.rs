@@ -19,6 +19,7 @@ pub type Processes = BTreeMap<ProcessName, Desired>;
 
 /// The document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct System {
     /// [`VERSION`].
@@ -26,6 +27,7 @@ pub struct System {
     spp: u32,
     /// Processes that are to be in this state; others are left alone.
     #[serde(deserialize_with = "once_each")]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, Desired>))]
     pub processes: Processes,
 }
 

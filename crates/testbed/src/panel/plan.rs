@@ -15,6 +15,7 @@ pub struct Builder {
     pages: Option<u64>,
     pub(super) vhost_folder: Option<String>,
     pub(super) bin_dir: Option<PathBuf>,
+    pub(super) keeps_state: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -73,6 +74,13 @@ impl Builder {
     /// Hugepages of 2 MB that must be free before (256 if not said, for the primary's 512 MB).
     pub fn pages(mut self, pages: u64) -> Self {
         self.pages = Some(pages);
+        self
+    }
+
+    /// The controller keeps the desired state, in a folder of this panel's: a process that was killed
+    /// and is started again gets back what it had.
+    pub fn keeps_state(mut self) -> Self {
+        self.keeps_state = true;
         self
     }
 

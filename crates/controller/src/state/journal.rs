@@ -1,0 +1,270 @@
+//! The journal's thread: it writes what many ask for with one fsync, and keeps the file small.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::format;
+use super::memory::{Entry, Memory};
+
+/// A file is written anew when it has four times the bytes of its last beginning, and this much.
+const COMPACT_FROM: u64 = 256 << 10;
+
+/// Settlements are on disk this long after they were written, also when nobody asks for it.
+const QUIET: Duration = Duration::from_millis(5);
+
+/// Why nothing was written.
+#[derive(Debug, Clone, Error)]
+#[error(
+    "nothing is changed, because the journal of the desired state cannot be written: {0} (make \
+     room or repair the disk, or start the controller with --state-dir DIR or --stateless)"
+)]
+pub(crate) struct JournalError(String);
+
+/// Where the bytes go.
+pub(super) trait Store: Send + 'static {
+    /// Adds bytes at the end. After an error any part of them may be there.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts the file to this length.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// Waits until everything is on disk.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Puts a file with these bytes in place of the old one, on disk when it returns. After an
+    /// error the old one is in use as before.
+    fn replace(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+struct Job {
+    entries: Vec<Entry>,
+    durable: bool,
+    answer: oneshot::Sender<Result<(), JournalError>>,
+}
+
+/// Writes entries. Dropped, it has written all of them.
+pub(super) struct Journal {
+    jobs: Option<Sender<Job>>,
+    memory: Arc<Mutex<Memory>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Journal {
+    /// Goes on with a file that holds `memory` in `length` bytes.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start(store: impl Store, memory: Memory, length: u64) -> io::Result<Self> {
+        let memory = Arc::new(Mutex::new(memory));
+        let (jobs, queue) = channel();
+        let writer = Writer {
+            store,
+            memory: memory.clone(),
+            length,
+            base: length,
+            backlog: Vec::new(),
+            broken: None,
+            unsynced: false,
+        };
+        let thread = std::thread::Builder::new().name("spp-journal".to_owned());
+        let thread = thread.spawn(move || writer.run(&queue))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            memory,
+            thread: Some(thread),
+        })
+    }
+
+    /// What all entries so far add up to.
+    pub fn memory(&self) -> MutexGuard<'_, Memory> {
+        lock(&self.memory)
+    }
+
+    /// Writes entries; `durable` waits until they are on disk. Others survive the end of this
+    /// program at once, and are on disk a little later; they are kept even if the disk is full.
+    ///
+    /// # Errors
+    /// [`JournalError`] only for durable ones; then they count for nothing.
+    pub async fn write(&self, entries: Vec<Entry>, durable: bool) -> Result<(), JournalError> {
+        let ended = || JournalError("its thread has ended".to_owned());
+        let (answer, written) = oneshot::channel();
+        let job = Job {
+            entries,
+            durable,
+            answer,
+        };
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job).map_err(|_| ended())?;
+        written.await.unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("the thread of the journal failed");
+        }
+    }
+}
+
+fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Writer<S> {
+    store: S,
+    memory: Arc<Mutex<Memory>>,
+    /// Bytes that are known to be good.
+    length: u64,
+    /// Bytes when the file was last written anew.
+    base: u64,
+    /// Settlements that could not be written yet: they go before everything else.
+    backlog: Vec<u8>,
+    /// Why the file cannot be used any more: it has to be written anew.
+    broken: Option<String>,
+    unsynced: bool,
+}
+
+impl<S: Store> Writer<S> {
+    fn run(mut self, queue: &Receiver<Job>) {
+        loop {
+            let first = match self.unsynced {
+                true => queue.recv_timeout(QUIET),
+                false => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match first {
+                Ok(first) => {
+                    let batch = std::iter::once(first).chain(queue.try_iter()).collect();
+                    self.commit(batch);
+                    self.compact();
+                }
+                Err(RecvTimeoutError::Timeout) => self.sync_late(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    if self.unsynced {
+                        self.sync_late();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes what all of `batch` ask for, with one fsync if one of them wants it.
+    fn commit(&mut self, batch: Vec<Job>) {
+        if self.broken.is_some() {
+            self.renew();
+        }
+        let (durable, rest): (Vec<Job>, Vec<Job>) = batch.into_iter().partition(|j| j.durable);
+        let written = self.append(&rest, &durable);
+        for job in rest {
+            // Whoever asked may have gone.
+            let _ = job.answer.send(Ok(()));
+        }
+        let written = match written {
+            Ok(()) if durable.is_empty() => return,
+            Ok(()) => self.sync(),
+            Err(error) => Err(error),
+        };
+        for job in durable {
+            if written.is_ok() {
+                self.note(job.entries);
+            }
+            let _ = job.answer.send(written.clone().map_err(JournalError));
+        }
+    }
+
+    /// Writes all of it. The entries of `rest` count from now on, whether they are written or wait.
+    fn append(&mut self, rest: &[Job], durable: &[Job]) -> Result<(), String> {
+        let encode = |bytes: &mut Vec<u8>, jobs: &[Job]| {
+            let mut entries = jobs.iter().flat_map(|job| &job.entries);
+            entries.try_for_each(|entry| format::record(bytes, entry))
+        };
+        encode(&mut self.backlog, rest)?;
+        for job in rest {
+            self.note(job.entries.clone());
+        }
+        if let Some(reason) = &self.broken {
+            return Err(reason.clone());
+        }
+        let waiting = self.backlog.len();
+        encode(&mut self.backlog, durable)?;
+        match self.store.append(&self.backlog) {
+            Ok(()) => {
+                self.length += self.backlog.len() as u64;
+                self.backlog.clear();
+                self.unsynced = true;
+                Ok(())
+            }
+            Err(error) => {
+                self.backlog.truncate(waiting);
+                log::error!("the journal cannot be written: {error}");
+                if let Err(error) = self.store.cut(self.length) {
+                    self.broken = Some(error.to_string());
+                }
+                Err(error.to_string())
+            }
+        }
+    }
+
+    fn note(&self, entries: Vec<Entry>) {
+        let mut memory = lock(&self.memory);
+        entries.into_iter().for_each(|entry| memory.apply(entry));
+    }
+
+    /// After an error nobody knows what is on disk: the file is not used any more.
+    fn sync(&mut self) -> Result<(), String> {
+        self.unsynced = false;
+        self.store.sync().map_err(|error| {
+            log::error!("the journal cannot be brought to disk: {error}");
+            self.broken = Some(error.to_string());
+            error.to_string()
+        })
+    }
+
+    fn sync_late(&mut self) {
+        if self.sync().is_err() {
+            self.renew();
+        }
+    }
+
+    fn compact(&mut self) {
+        if self.length > COMPACT_FROM.max(self.base.saturating_mul(4)) {
+            let before = self.length;
+            self.renew();
+            // If it could not be done: later again.
+            self.base = self.base.max(before / 4 + COMPACT_FROM / 4);
+        }
+    }
+
+    /// Writes the file anew, with all that counts.
+    fn renew(&mut self) {
+        let mut bytes = format::header();
+        let entries = lock(&self.memory).entries();
+        let encoded = entries
+            .iter()
+            .try_for_each(|entry| format::record(&mut bytes, entry));
+        let replaced = encoded.and_then(|()| {
+            let replaced = self.store.replace(&bytes);
+            replaced.map_err(|error| error.to_string())
+        });
+        match replaced {
+            Ok(()) => {
+                self.length = bytes.len() as u64;
+                self.base = self.length;
+                self.backlog.clear();
+                self.broken = None;
+                self.unsynced = false;
+            }
+            Err(error) => log::warn!("the journal cannot be written anew: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

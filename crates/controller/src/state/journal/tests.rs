@@ -1,0 +1,229 @@
+use protocol::command::{Change, PanelCommand};
+use protocol::desired::ProcessName;
+use protocol::port::PortName;
+
+use super::super::memory::{Outcome, Record, What};
+use super::*;
+
+/// A disk that can be full, or fail to sync.
+#[derive(Default)]
+struct Disk {
+    file: Vec<u8>,
+    durable: Vec<u8>,
+    /// Bytes that fit.
+    room: usize,
+    sync_fails: bool,
+    replace_fails: bool,
+    syncs: usize,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Disk>>);
+
+impl Shared {
+    fn with(room: usize) -> Self {
+        let shared = Self::default();
+        shared.disk().room = room;
+        shared.disk().file = format::header();
+        shared
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.0.lock().unwrap()
+    }
+
+    fn start(&self) -> Journal {
+        let length = self.disk().file.len() as u64;
+        Journal::start(self.clone(), Memory::default(), length).unwrap()
+    }
+
+    /// What a controller finds that starts now.
+    fn replayed(&self) -> Memory {
+        let mut memory = Memory::default();
+        let contents = format::read(&self.disk().file).unwrap();
+        contents
+            .entries
+            .into_iter()
+            .for_each(|entry| memory.apply(entry));
+        memory
+    }
+}
+
+impl Store for Shared {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut disk = self.disk();
+        let fits = bytes.len().min(disk.room - disk.file.len().min(disk.room));
+        disk.file.extend(&bytes[..fits]);
+        if fits < bytes.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.disk().file.truncate(length as usize);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.syncs += 1;
+        if disk.sync_fails {
+            return Err(io::Error::other("the disk does not answer"));
+        }
+        disk.durable = disk.file.clone();
+        Ok(())
+    }
+
+    fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut disk = self.disk();
+        if disk.replace_fails || bytes.len() > disk.room {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        disk.file = bytes.to_vec();
+        disk.durable = bytes.to_vec();
+        Ok(())
+    }
+}
+
+fn process() -> ProcessName {
+    "nfv:1".parse().unwrap()
+}
+
+fn add(number: u64, ring: u16) -> Entry {
+    let port = PortName::Ring(ring);
+    let change = Change::from(PanelCommand::Add { port, mode: None });
+    Entry::Intent {
+        process: process(),
+        number,
+        what: What::Change(change),
+    }
+}
+
+fn settled(number: u64, outcome: Outcome) -> Entry {
+    Entry::Settled {
+        process: process(),
+        number,
+        outcome,
+    }
+}
+
+fn rings(memory: &Memory) -> usize {
+    let record: Option<&Record> = memory.processes.get(&process());
+    record.map_or(0, |record| record.desired.ports.len())
+}
+
+const MUCH: usize = 16 << 20;
+
+#[tokio::test]
+async fn an_intent_is_on_disk_before_it_is_reported_and_its_settlement_in_the_file() {
+    let disk = Shared::with(MUCH);
+    let journal = disk.start();
+    journal.write(vec![add(0, 0)], true).await.unwrap();
+    let durable = disk.disk().durable.clone();
+    assert_eq!(format::read(&durable).unwrap().entries, [add(0, 0)]);
+    journal
+        .write(vec![settled(0, Outcome::Done)], false)
+        .await
+        .unwrap();
+    assert_eq!(rings(&disk.replayed()), 1);
+    assert_eq!(*journal.memory(), disk.replayed());
+    drop(journal);
+    let disk = disk.disk();
+    assert_eq!(disk.durable, disk.file, "the end brings everything to disk");
+}
+
+#[tokio::test]
+async fn many_share_one_fsync() {
+    let disk = Shared::with(MUCH);
+    let journal = disk.start();
+    // The thread takes what lies there together while the disk is held.
+    let held = disk.disk();
+    let before = held.syncs;
+    let mut waiting: Vec<_> = (0..100)
+        .map(|n| Box::pin(journal.write(vec![add(n, n as u16)], true)))
+        .collect();
+    for write in &mut waiting {
+        let poll = futures_poll_once(write.as_mut());
+        assert!(poll.is_none());
+    }
+    drop(held);
+    for write in waiting {
+        write.await.unwrap();
+    }
+    let syncs = disk.disk().syncs - before;
+    assert!(syncs <= 3, "{syncs} times");
+}
+
+/// Polls once.
+fn futures_poll_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.poll(&mut context) {
+        std::task::Poll::Ready(value) => Some(value),
+        std::task::Poll::Pending => None,
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_changes_and_loses_no_settlement() {
+    let disk = Shared::with(MUCH);
+    let journal = disk.start();
+    journal.write(vec![add(0, 0)], true).await.unwrap();
+    let full = disk.disk().file.len() + 5;
+    disk.disk().room = full;
+    // Its settlement does not fit: it counts all the same, and waits.
+    journal
+        .write(vec![settled(0, Outcome::Done)], false)
+        .await
+        .unwrap();
+    assert_eq!(rings(&journal.memory()), 1);
+    let error = journal.write(vec![add(1, 1)], true).await.unwrap_err();
+    assert!(error.to_string().contains("no storage space"), "{error}");
+    assert_eq!(rings(&disk.replayed()), 0);
+    assert_eq!(disk.replayed().processes[&process()].pending.len(), 1);
+    disk.disk().room = MUCH;
+    journal.write(vec![add(2, 2)], true).await.unwrap();
+    assert_eq!(rings(&disk.replayed()), 1);
+    assert_eq!(*journal.memory(), disk.replayed());
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_to_sync_is_given_a_new_file() {
+    let disk = Shared::with(MUCH);
+    let journal = disk.start();
+    journal.write(vec![add(0, 0)], true).await.unwrap();
+    disk.disk().sync_fails = true;
+    let error = journal.write(vec![add(1, 1)], true).await.unwrap_err();
+    assert!(error.to_string().contains("does not answer"), "{error}");
+    // It is refused as long as no new file can be made.
+    disk.disk().replace_fails = true;
+    journal.write(vec![add(2, 2)], true).await.unwrap_err();
+    journal
+        .write(vec![settled(0, Outcome::Done)], false)
+        .await
+        .unwrap();
+    disk.disk().replace_fails = false;
+    disk.disk().sync_fails = false;
+    journal.write(vec![add(3, 3)], true).await.unwrap();
+    let replayed = disk.replayed();
+    assert_eq!(rings(&replayed), 1);
+    let pending = &replayed.processes[&process()].pending;
+    assert_eq!(pending.iter().map(|p| p.number).collect::<Vec<_>>(), [3]);
+}
+
+#[tokio::test]
+async fn the_file_stays_small() {
+    let disk = Shared::with(MUCH);
+    let journal = disk.start();
+    for n in 0..5000 {
+        let ring = (n % 7) as u16;
+        let both = vec![add(n, ring), settled(n, Outcome::Done)];
+        journal.write(both, false).await.unwrap();
+    }
+    let memory = journal.memory().clone();
+    drop(journal);
+    let length = disk.disk().file.len() as u64;
+    assert!(length <= COMPACT_FROM + 4096, "{length} bytes");
+    assert_eq!(disk.replayed().processes, memory.processes);
+    assert_eq!(rings(&memory), 7);
+}
