@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test program uses its part.
 
+pub mod nfv;
 pub mod results;
 
 use std::future::Future;

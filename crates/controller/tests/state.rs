@@ -1,0 +1,467 @@
+//! The desired state: kept over restarts of the controller, put back to processes that return.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // In helpers of tests, too.
+
+mod support;
+
+use std::path::Path;
+
+use protocol::command::{Change, PanelCommand};
+use serde_json::Value;
+use support::nfv::{Has, nfv, told, without_handshake};
+use support::{Ctl, Gate, Played, Style, limited, play, recorded, until};
+
+async fn start(folder: &Path) -> Ctl {
+    Ctl::start(|config| config.state = Some(folder.to_owned())).await
+}
+
+/// Ends a controller and waits until its state is free.
+async fn end(mut ctl: Ctl) {
+    ctl.stop();
+    ctl.ended().await;
+}
+
+async fn join(ctl: &Ctl, has: &Has, incarnation: &'static str) -> Played {
+    let played = play(ctl.secondary, Style::Ours, nfv(has, incarnation, None)).await;
+    ctl.until_processes(r#"[{"type": "nfv", "client-id": 1}]"#)
+        .await;
+    played
+}
+
+async fn gone(ctl: &Ctl) {
+    ctl.until_processes("[]").await;
+}
+
+const PORTS: &str = "/v1/nfvs/1/ports";
+const PATCHES: &str = "/v1/nfvs/1/patches";
+
+async fn ok(ctl: &Ctl, method: &str, path: &str, body: &str) {
+    ctl.expect(method, path, body, 204, "").await;
+}
+
+async fn add(ctl: &Ctl, port: &str) {
+    let body = format!(r#"{{"action":"add","port":"{port}"}}"#);
+    ok(ctl, "PUT", PORTS, &body).await;
+}
+
+/// Two vhost ports patched to each other by way of a ring, and stopped.
+async fn build(ctl: &Ctl) {
+    ok(
+        ctl,
+        "PUT",
+        PORTS,
+        r#"{"action":"add","port":"vhost:1","mode":"client"}"#,
+    )
+    .await;
+    add(ctl, "vhost:2").await;
+    add(ctl, "ring:3").await;
+    ok(ctl, "PUT", PORTS, r#"{"action":"del","port":"ring:3"}"#).await;
+    ok(
+        ctl,
+        "PUT",
+        PATCHES,
+        r#"{"src":"vhost:1","dst":"ring:0","lcore":1}"#,
+    )
+    .await;
+    ok(ctl, "PUT", PATCHES, r#"{"src":"ring:0","dst":"vhost:2"}"#).await;
+    ok(ctl, "PUT", "/v1/nfvs/1/forward", r#"{"action":"stop"}"#).await;
+}
+
+const BUILT: &[&str] = &[
+    "stop",
+    "add vhost:1 client",
+    "add vhost:2",
+    "add ring:0",
+    "patch vhost:1 ring:0 on 1",
+    "patch ring:0 vhost:2",
+];
+
+/// What it was told after the handshake.
+async fn difference(ctl: &Ctl) -> Value {
+    let answer = ctl.get("/v1/differences").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[tokio::test]
+async fn a_process_that_crashed_gets_its_state_back_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    let has = Has::default();
+    let first = join(&ctl, &has, "1111111111111111").await;
+    build(&ctl).await;
+    let before = has.lock().unwrap().clone();
+    first.kill();
+    gone(&ctl).await;
+    assert_eq!(difference(&ctl).await[0]["status"], "not connected");
+
+    let again = Has::default();
+    let second = join(&ctl, &again, "2222222222222222").await;
+    until(async || told(&second) == BUILT, "all is put back").await;
+    assert_eq!(again.lock().unwrap().clone(), before);
+    assert_eq!(difference(&ctl).await[0]["status"], "as desired");
+
+    // The same after a restart of the controller, which knows the second one now.
+    second.kill();
+    gone(&ctl).await;
+    end(ctl).await;
+    let ctl = start(dir.path()).await;
+    let third = Has::default();
+    let third_nfv = join(&ctl, &third, "3333333333333333").await;
+    until(async || told(&third_nfv) == BUILT, "all is put back").await;
+    assert_eq!(third.lock().unwrap().clone(), before);
+}
+
+#[tokio::test]
+async fn a_process_that_kept_running_keeps_what_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    let has = Has::default();
+    let nfv = join(&ctl, &has, "1111111111111111").await;
+    build(&ctl).await;
+    end(ctl).await;
+    nfv.kill();
+    // Somebody else changed it meanwhile.
+    has.lock().unwrap().patches.pop();
+    let ctl = start(dir.path()).await;
+    let nfv = join(&ctl, &has, "1111111111111111").await;
+    until(
+        async || difference(&ctl).await[0]["status"] == "differs",
+        "the difference",
+    )
+    .await;
+    let differs = difference(&ctl).await;
+    assert_eq!(
+        differs[0]["commands"],
+        serde_json::json!(["patch ring:0 vhost:2"])
+    );
+    assert!(told(&nfv).is_empty(), "{:?}", told(&nfv));
+    // Changes go on, and what it shall have is what it was told.
+    ok(&ctl, "PUT", PATCHES, r#"{"src":"ring:0","dst":"vhost:2"}"#).await;
+    assert_eq!(difference(&ctl).await[0]["status"], "as desired");
+}
+
+#[tokio::test]
+async fn exit_forgets_and_a_crash_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    let has = Has::default();
+    join(&ctl, &has, "1111111111111111").await;
+    build(&ctl).await;
+    ok(&ctl, "DELETE", "/v1/nfvs/1", "").await;
+    gone(&ctl).await;
+    assert_eq!(difference(&ctl).await, serde_json::json!([]));
+    end(ctl).await;
+    let ctl = start(dir.path()).await;
+    let again = Has::default();
+    let second = join(&ctl, &again, "2222222222222222").await;
+    // A change comes after whatever is put back.
+    add(&ctl, "ring:7").await;
+    assert_eq!(told(&second), ["add ring:7"]);
+}
+
+#[tokio::test]
+async fn users_wait_until_the_state_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    let has = Has::default();
+    let first = join(&ctl, &has, "1111111111111111").await;
+    build(&ctl).await;
+    first.kill();
+    gone(&ctl).await;
+    let gate = Gate::default();
+    let held = Some(("add vhost:2", gate.clone()));
+    let script = nfv(&Has::default(), "2222222222222222", held);
+    // The script blocks its thread, so it has one of its own.
+    let (address, (sender, receiver)) = (ctl.secondary, tokio::sync::oneshot::channel());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let played = play(address, Style::Ours, script).await;
+            sender.send(played.told.clone()).unwrap();
+            played.closed().await;
+        });
+    });
+    let told_list = limited(receiver).await.unwrap();
+    let told = || without_handshake(&told_list.lock().unwrap());
+    let half = || told().contains(&"add vhost:2".to_owned());
+    until(async || half(), "the first half is back").await;
+    let user = async {
+        add(&ctl, "ring:9").await;
+    };
+    let opener = async {
+        // Connections that were begun later are answered: so the user's is waiting within.
+        for _ in 0..20 {
+            assert_eq!(ctl.get("/v1/processes").await.status, 200);
+        }
+        assert_eq!(told().last().unwrap(), "add vhost:2");
+        gate.open();
+    };
+    limited(async { tokio::join!(user, opener) }).await;
+    let all: Vec<&str> = BUILT.iter().copied().chain(["add ring:9"]).collect();
+    assert_eq!(told(), all);
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_back_is_told_and_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    // This one has a ring:50.
+    let has = Has::default();
+    has.lock().unwrap().take(&Change::from(PanelCommand::Add {
+        port: "ring:50".parse().unwrap(),
+        mode: None,
+    }));
+    let first = join(&ctl, &has, "1111111111111111").await;
+    add(&ctl, "vhost:1").await;
+    first.kill();
+    gone(&ctl).await;
+    let again = Has::default();
+    let second = join(&ctl, &again, "2222222222222222").await;
+    until(
+        async || difference(&ctl).await[0]["failed"][0]["command"] == "add ring:50",
+        "the failure is told",
+    )
+    .await;
+    let differs = difference(&ctl).await;
+    assert_eq!(differs[0]["status"], "differs");
+    assert_eq!(differs[0]["commands"], serde_json::json!(["add ring:50"]));
+    assert_eq!(differs[0]["failed"][0]["error"], "no ring:50");
+    assert!(told(&second).contains(&"add vhost:1".to_owned()));
+    second.kill();
+    gone(&ctl).await;
+    let third = join(&ctl, &Has::default(), "3333333333333333").await;
+    until(
+        async || told(&third).iter().any(|command| command == "add ring:50"),
+        "it is tried again",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_change_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    let first = join(&ctl, &Has::default(), "1111111111111111").await;
+    let body = r#"{"action":"add","port":"ring:50"}"#;
+    ctl.expect("PUT", PORTS, body, 400, "no ring:50").await;
+    add(&ctl, "ring:1").await;
+    first.kill();
+    gone(&ctl).await;
+    let second = join(&ctl, &Has::default(), "2222222222222222").await;
+    until(
+        async || told(&second) == ["add ring:1"],
+        "what was not refused",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn processes_of_the_original_are_restored_only_when_they_have_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    let first = play(ctl.secondary, Style::Padded, recorded(support::NFV)).await;
+    ctl.until_processes(r#"[{"type": "nfv", "client-id": 1}]"#)
+        .await;
+    add(&ctl, "ring:0").await;
+    ok(&ctl, "PUT", PATCHES, r#"{"src":"phy:0nq1","dst":"ring:0"}"#).await;
+    ok(&ctl, "PUT", "/v1/nfvs/1/forward", r#"{"action":"start"}"#).await;
+    first.kill();
+    gone(&ctl).await;
+    // It has a patch: it was not started anew.
+    let busy: &'static [(&str, &str)] = Box::leak(Box::new([
+        support::NFV[0],
+        (
+            "status",
+            r#"{"client-id":1,"status":"idling","master-lcore":1,"lcores":[1,2],"ports":["phy:1"],"patches":[{"src":"phy:1","dst":"phy:1"}]}"#,
+        ),
+    ]));
+    let second = play(ctl.secondary, Style::Padded, recorded(busy)).await;
+    ctl.until_processes(r#"[{"type": "nfv", "client-id": 1}]"#)
+        .await;
+    until(
+        async || difference(&ctl).await[0]["status"] == "differs",
+        "differs",
+    )
+    .await;
+    assert!(told(&second).is_empty());
+    second.kill();
+    gone(&ctl).await;
+    let third = play(ctl.secondary, Style::Padded, recorded(support::NFV)).await;
+    let wanted = ["add ring:0", "patch phy:0nq1 ring:0", "forward"];
+    until(async || told(&third) == wanted, "it is put back").await;
+}
+
+#[tokio::test]
+async fn a_reply_that_never_came_is_found_out_by_asking() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = Ctl::start(|config| {
+        config.state = Some(dir.path().to_owned());
+        config.limits.command = std::time::Duration::from_millis(300);
+    })
+    .await;
+    let has = Has::default();
+    let mut script = nfv(&has, "1111111111111111", None);
+    // It carries this one out, and its reply gets lost.
+    let played = play(ctl.secondary, Style::Ours, move |command| {
+        let reply = script(command);
+        reply.filter(|_| command != "add ring:5")
+    })
+    .await;
+    ctl.until_processes(r#"[{"type": "nfv", "client-id": 1}]"#)
+        .await;
+    let late = ctl
+        .request("PUT", PORTS, r#"{"action":"add","port":"ring:5"}"#)
+        .await;
+    assert_eq!(late.status, 500, "{}", late.body);
+    played.kill();
+    gone(&ctl).await;
+    let played = join(&ctl, &has, "1111111111111111").await;
+    until(
+        async || difference(&ctl).await[0]["status"] == "as desired",
+        "found done",
+    )
+    .await;
+    played.kill();
+    gone(&ctl).await;
+    let second = join(&ctl, &Has::default(), "2222222222222222").await;
+    until(async || told(&second) == ["add ring:5"], "it counts").await;
+}
+
+#[tokio::test]
+async fn a_document_is_applied_as_a_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    let has = Has::default();
+    let played = join(&ctl, &has, "1111111111111111").await;
+    build(&ctl).await;
+    let exported = ctl.get("/v1/system").await.body;
+    let before = has.lock().unwrap().clone();
+    let so_far = told(&played).len();
+    // What is there is not touched.
+    let same = ctl.request("PUT", "/v1/system", &exported).await;
+    assert_eq!(
+        (same.status, same.body.as_str()),
+        (
+            200,
+            r#"{"dry-run": false, "processes": [{"process": "nfv:1", "result": "unchanged", "commands": []}]}"#
+        )
+    );
+    let other = r#"{"spp":1,"processes":{"nfv:1":{"ports":["vhost:1 client","ring:1"],
+        "patches":[{"src":"vhost:1","dst":"ring:0","cpu":1},{"src":"ring:1","dst":"vhost:1"}]}}}"#;
+    let wanted = r#"["unpatch ring:0", "del vhost:2", "add ring:1", "patch ring:1 vhost:1"]"#;
+    let dry = ctl.request("PUT", "/v1/system?dry-run=true", other).await;
+    assert!(
+        dry.body.contains(wanted) && dry.body.contains(r#""result": "planned""#),
+        "{}",
+        dry.body
+    );
+    assert_eq!(told(&played).len(), so_far);
+    // The last command of it is refused: it is as it was.
+    let bad = other.replace(
+        r#""src":"ring:1","dst":"vhost:1""#,
+        r#""src":"ring:50","dst":"vhost:1""#,
+    );
+    let failed = ctl.request("PUT", "/v1/system", &bad).await;
+    assert_eq!(failed.status, 400);
+    assert!(
+        failed
+            .body
+            .contains("nfv:1: 'add ring:50' failed: no ring:50; it is brought back")
+            && failed.body.contains("nothing else is changed"),
+        "{}",
+        failed.body
+    );
+    let back = has.lock().unwrap().clone();
+    assert!(protocol::desired::plan(&before, &back, protocol::desired::Form::Ours).is_empty());
+    let so_far = told(&played).len();
+    let done = ctl.request("PUT", "/v1/system", other).await;
+    assert!(
+        done.body.contains(wanted) && done.body.contains(r#""result": "done""#),
+        "{}",
+        done.body
+    );
+    assert_eq!(
+        told(&played)[so_far..],
+        [
+            "unpatch ring:0",
+            "del vhost:2",
+            "add ring:1",
+            "patch ring:1 vhost:1"
+        ]
+    );
+    // And that is what it shall have from now on.
+    played.kill();
+    gone(&ctl).await;
+    let again = Has::default();
+    let second = join(&ctl, &again, "2222222222222222").await;
+    until(
+        async || again.lock().unwrap().patches.len() == 2,
+        "put back",
+    )
+    .await;
+    assert_eq!(told(&second)[..2], ["stop", "add vhost:1 client"]);
+}
+
+#[tokio::test]
+async fn documents_that_make_no_sense_change_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = start(dir.path()).await;
+    let played = join(&ctl, &Has::default(), "1111111111111111").await;
+    for (path, body, reason) in [
+        ("/v1/system", "x", "Not in json format."),
+        ("/v1/system", "{}", "missing field"),
+        (
+            "/v1/system",
+            r#"{"spp":1,"processes":{"nfv:1":{"ports":["x"]}}}"#,
+            "no known port type",
+        ),
+        (
+            "/v1/system",
+            r#"{"spp":1,"processes":{"nfv:1":{},"nfv:2":{}}}"#,
+            "nfv:2 is not connected",
+        ),
+        (
+            "/v1/system",
+            r#"{"spp":1,"processes":{"pcap:1":{"forward":true}}}"#,
+            "it has capture",
+        ),
+        (
+            "/v1/system?dry-run=maybe",
+            r#"{"spp":1,"processes":{}}"#,
+            "dry-run",
+        ),
+        ("/v1/system?dry=true", r#"{"spp":1,"processes":{}}"#, "dry"),
+    ] {
+        let answer = ctl.request("PUT", path, body).await;
+        assert_eq!(answer.status, 400, "{body}: {}", answer.body);
+        assert!(answer.body.contains(reason), "{body}: {}", answer.body);
+    }
+    assert!(told(&played).is_empty());
+}
+
+#[tokio::test]
+async fn without_a_folder_nothing_is_kept() {
+    let ctl = Ctl::start(|_| {}).await;
+    let has = Has::default();
+    let first = join(&ctl, &has, "1111111111111111").await;
+    build(&ctl).await;
+    first.kill();
+    gone(&ctl).await;
+    let second = join(&ctl, &Has::default(), "2222222222222222").await;
+    add(&ctl, "ring:7").await;
+    assert_eq!(told(&second), ["add ring:7"]);
+    let answer = ctl.get("/v1/differences").await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("--stateless"), "{}", answer.body);
+    // Documents work all the same.
+    let exported = ctl.get("/v1/system").await.body;
+    assert!(exported.contains("ring:7"), "{exported}");
+    let empty = r#"{"spp":1,"processes":{"nfv:1":{}}}"#;
+    let applied = ctl.request("PUT", "/v1/system", empty).await;
+    assert!(applied.body.contains("del ring:7"), "{}", applied.body);
+}
