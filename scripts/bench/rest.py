@@ -36,6 +36,7 @@ def http_load(bin_dir, seconds):
             figures = json.loads(run.stdout)
             if figures["failed"]:
                 raise BenchError(f"{figures['failed']} of {figures['samples']} answers were not 200")
+            figures["request-us"] = 1e6 / figures["rate"]
             figures["stopped-ms"] = 1e3 * stopped_answer(whole.rest.port)
         finally:
             secondaries[2].popen.send_signal(signal.SIGCONT)

@@ -8,8 +8,6 @@ mod support;
 use support::results::*;
 use support::*;
 
-const OUT_OF_RANGE: &str = "command error: Invalid value ";
-
 /// A controller and one process.
 async fn with(kind: &'static str, id: u32, info: &'static str, lines: Lines) -> (Ctl, Played) {
     let ctl = Ctl::start(|_| {}).await;
@@ -348,7 +346,8 @@ async fn the_table_of_a_classifier() {
     let body = add(r#""default", "vlan": 4096"#);
     let response = ctl.request_with("PUT", path, body.as_bytes(), accept).await;
     assert_eq!(response.status, 400);
-    assert!(response.body.contains(OUT_OF_RANGE), "{}", response.body);
+    let detail = r#""detail": "command error: Invalid value (vlan id). vlan has to be 0 to 4095.""#;
+    assert!(response.body.contains(detail), "{}", response.body);
     let body = r#"{"action": "add", "type": "mac", "port": "ring:9", "mac_address": "default"}"#;
     let response = ctl.request_with("PUT", path, body.as_bytes(), accept).await;
     assert_eq!(response.status, 409, "{}", response.body);

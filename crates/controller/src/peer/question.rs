@@ -100,3 +100,93 @@ impl Questions {
         open.questions.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Lets a future run until it waits.
+    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn reply(text: &str) -> Reply {
+        Ok(Arc::new(text.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn only_an_exchange_that_has_not_begun_is_shared() {
+        let questions = Questions::default();
+        let (soon, later) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let mut first = pin!(questions.ask("status", soon));
+        assert!(poll(first.as_mut()).is_pending());
+        let begun = questions.take();
+        assert_eq!(begun.len(), 1);
+
+        let mut second = pin!(questions.ask("status", later));
+        let mut third = pin!(questions.ask("status", soon));
+        let mut other = pin!(questions.ask("_detail", soon));
+        assert!(poll(second.as_mut()).is_pending());
+        assert!(poll(third.as_mut()).is_pending());
+        assert!(poll(other.as_mut()).is_pending());
+        for question in begun {
+            question.answer(&reply("old"));
+        }
+        assert_eq!(poll(first), Poll::Ready(reply("old")));
+        assert!(
+            poll(second.as_mut()).is_pending(),
+            "it asked after that one began"
+        );
+
+        let mut next = questions.take();
+        assert_eq!(next.len(), 2);
+        let status = next.remove(0);
+        assert_eq!(
+            (status.command.as_str(), status.deadline),
+            ("status", later)
+        );
+        status.answer(&reply("new"));
+        assert_eq!(poll(second), Poll::Ready(reply("new")));
+        assert_eq!(poll(third), Poll::Ready(reply("new")));
+        assert!(poll(other).is_pending());
+        assert!(questions.take().is_empty());
+    }
+
+    #[test]
+    fn who_gives_up_takes_nothing_from_others() {
+        let questions = Questions::default();
+        let mut stays = pin!(questions.ask("status", Instant::now()));
+        {
+            let mut leaves = pin!(questions.ask("status", Instant::now()));
+            assert!(poll(leaves.as_mut()).is_pending());
+            assert!(poll(stays.as_mut()).is_pending());
+        }
+        let question = questions.take().remove(0);
+        assert!(!question.is_abandoned());
+        question.answer(&reply("status"));
+        assert_eq!(poll(stays), Poll::Ready(reply("status")));
+
+        {
+            let mut leaves = pin!(questions.ask("status", Instant::now()));
+            assert!(poll(leaves.as_mut()).is_pending());
+        }
+        assert!(questions.take().remove(0).is_abandoned());
+    }
+
+    #[test]
+    fn a_closed_connection_answers_nobody() {
+        let questions = Questions::default();
+        let mut waits = pin!(questions.ask("status", Instant::now()));
+        assert!(poll(waits.as_mut()).is_pending());
+        questions.close();
+        assert_eq!(poll(waits), Poll::Ready(Err(LinkError::Closed)));
+        let late = pin!(questions.ask("status", Instant::now()));
+        assert_eq!(poll(late), Poll::Ready(Err(LinkError::Closed)));
+        assert!(!is_question("stop") && is_question("_detail"));
+    }
+}

@@ -11,6 +11,15 @@ use super::answer::Answer;
 use super::body::{Fields, invalid};
 use super::errors::RestError;
 
+const NO_CORE: RestError = out_of_range(Refusal::CORE, "core has to be 0 to 127.");
+const NO_PORT_VID: RestError = out_of_range(Refusal::PORT_VID, "The VLAN id has to be 0 to 4095.");
+const NO_PORT_PCP: RestError = out_of_range(Refusal::PORT_PCP, "The priority has to be 0 to 7.");
+const NO_VLAN_ID: RestError = out_of_range(Refusal::VLAN_ID, "vlan has to be 0 to 4095.");
+
+const fn out_of_range(refusal: Refusal, reason: &'static str) -> RestError {
+    RestError::OutOfRange { refusal, reason }
+}
+
 /// `{"name": …, "core": …, "type": …}`
 pub(crate) fn start(fields: &Fields, process: ProcessKind) -> Answer<ComponentCommand> {
     fields.require(&["name", "core", "type"])?;
@@ -18,15 +27,25 @@ pub(crate) fn start(fields: &Fields, process: ProcessKind) -> Answer<ComponentCo
     let core = fields
         .whole("core")?
         .and_then(|core| u32::try_from(core).ok());
-    let core = core.filter(|core| *core <= MAX_CORE);
-    let core = core.ok_or(RestError::OutOfRange(Refusal::CORE))?;
+    let core = core.filter(|core| *core <= MAX_CORE).ok_or(NO_CORE)?;
     let kinds = ComponentKind::of(process);
-    let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
-    let word = fields.choice("type", &words)?;
-    match kinds.iter().find(|kind| kind.word() == word) {
-        Some(&kind) => Ok(ComponentCommand::Start { name, core, kind }),
-        None => Err(RestError::OutOfRange(Refusal::COMPONENT_TYPE)),
-    }
+    let given = fields.get("type")?;
+    let kind = kinds
+        .iter()
+        .find(|kind| given.as_str() == Some(kind.word()));
+    let kind = kind.ok_or_else(|| {
+        let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+        invalid(
+            "type",
+            given,
+            format!("It has to be one of: {}.", words.join(", ")),
+        )
+    })?;
+    Ok(ComponentCommand::Start {
+        name,
+        core,
+        kind: *kind,
+    })
 }
 
 /// The component that the path names.
@@ -88,10 +107,9 @@ fn tag(value: &Value) -> Answer<Option<VlanTag>> {
         _ => return Err(wrong("To add a tag takes id and pcp as whole numbers.")),
     };
     let id = id.filter(|id| vlan_id(*id).is_ok());
-    let id = id.ok_or(RestError::OutOfRange(Refusal::PORT_VID))?;
+    let id = id.ok_or(NO_PORT_VID)?;
     let tag = pcp.and_then(|pcp| VlanTag::add(id, pcp).ok());
-    tag.map(Some)
-        .ok_or(RestError::OutOfRange(Refusal::PORT_PCP))
+    tag.map(Some).ok_or(NO_PORT_PCP)
 }
 
 /// `{"action": "add"|"del", "type": "mac"|"vlan", "port": …, "mac_address": …, "vlan": …}`
@@ -128,7 +146,7 @@ fn classifier_vlan(value: &Value) -> Answer<u16> {
         }
     };
     let id = id.and_then(|id| vlan_id(id).ok());
-    id.ok_or(RestError::OutOfRange(Refusal::VLAN_ID))
+    id.ok_or(NO_VLAN_ID)
 }
 
 fn name(text: &str) -> Answer<ComponentName> {

@@ -46,8 +46,12 @@ pub(crate) enum RestError {
     #[error("command error: {0}")]
     CommandError(String),
     /// A number out of its range, in the words of the original's processes: theirs never see it.
-    #[error("command error: {0}")]
-    OutOfRange(Refusal),
+    #[error("command error: {refusal}")]
+    OutOfRange {
+        refusal: Refusal,
+        /// Said to clients of ours only.
+        reason: &'static str,
+    },
     #[error("sec_id {0} not found.")]
     NoProcess(String),
     #[error("primary not found.")]
@@ -79,7 +83,7 @@ impl RestError {
             | Self::Missing(_)
             | Self::Document(_)
             | Self::Invalid { .. }
-            | Self::OutOfRange(_)
+            | Self::OutOfRange { .. }
             | Self::Peer(PeerError::Unsendable { .. }) => (S::BAD_REQUEST, S::BAD_REQUEST),
             Self::TooLarge(_) => (S::BAD_REQUEST, S::PAYLOAD_TOO_LARGE),
             Self::SlowBody => (S::BAD_REQUEST, S::REQUEST_TIMEOUT),
@@ -106,6 +110,7 @@ impl RestError {
         let (status, kind, body) = if problem {
             let detail = match &self {
                 Self::Invalid { reason, .. } => format!("{text} {reason}"),
+                Self::OutOfRange { reason, .. } => format!("{text}. {reason}"),
                 _ => text,
             };
             let problem = Problem {
