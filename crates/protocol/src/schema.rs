@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::command::component::{ClassifierMac, ComponentName};
@@ -65,5 +65,61 @@ impl PartialSchema for ClassifierMac {
 impl ToSchema for ClassifierMac {
     fn name() -> Cow<'static, str> {
         "ClassifierMac".into()
+    }
+}
+
+/// Options of EAL in a request to launch.
+pub enum EalOptions {}
+
+/// Options of a program in a request to launch.
+pub enum AppOptions {}
+
+/// Options by name; their values are one word, a number, or `null` for none.
+fn options() -> ObjectBuilder {
+    let word = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]*$"));
+    let value = AnyOfBuilder::new()
+        .item(word)
+        .item(ObjectBuilder::new().schema_type(Type::Integer))
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .build();
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .additional_properties(Some(Schema::from(value)))
+}
+
+impl PartialSchema for EalOptions {
+    fn schema() -> RefOr<Schema> {
+        let cpus = ["-l", "-c", "--lcores"].into_iter();
+        let cpus = cpus.fold(AnyOfBuilder::new(), |any, option| {
+            any.item(ObjectBuilder::new().required(option))
+        });
+        let needed = options().required("--proc-type");
+        Schema::from(
+            AllOfBuilder::new()
+                .item(needed)
+                .item(Schema::from(cpus.build()))
+                .build(),
+        )
+        .into()
+    }
+}
+
+impl ToSchema for EalOptions {
+    fn name() -> Cow<'static, str> {
+        "EalOptions".into()
+    }
+}
+
+impl PartialSchema for AppOptions {
+    fn schema() -> RefOr<Schema> {
+        options().into()
+    }
+}
+
+impl ToSchema for AppOptions {
+    fn name() -> Cow<'static, str> {
+        "AppOptions".into()
     }
 }

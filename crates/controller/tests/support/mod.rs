@@ -200,10 +200,14 @@ impl Played {
 
     /// Waits until the connection was closed.
     pub async fn closed(self) {
-        timeout(LONG, self.task)
+        timeout(LONG, self.ended())
             .await
-            .expect("the connection stays open")
-            .unwrap();
+            .expect("the connection stays open");
+    }
+
+    /// The same without a limit.
+    pub async fn ended(self) {
+        self.task.await.unwrap();
     }
 }
 

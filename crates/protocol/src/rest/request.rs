@@ -69,10 +69,10 @@ pub struct LaunchRequest {
     #[cfg_attr(feature = "openapi", schema(pattern = "^spp[_-](nfv|vf|mirror|pcap)$"))]
     pub proc_name: String,
     /// Options of EAL: `--proc-type`, and one of `-c`, `-l` and `--lcores`, are needed.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::EalOptions))]
     pub eal: BTreeMap<String, Value>,
     /// Options of the program.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::AppOptions))]
     pub app: BTreeMap<String, Value>,
 }
 
