@@ -60,8 +60,9 @@ async fn component(shared: &Shared, peer: &Peer, command: &ComponentCommand) -> 
             let info = info(shared, peer).await?;
             let main = info.get("master-lcore").and_then(Value::as_u64);
             if main == Some(u64::from(*core)) {
-                let what =
-                    format!("CPU {core} is the one of its main thread, on which it would hang");
+                let what = format!(
+                    "CPU {core} is the one of its main thread, where a component would hang it: name another"
+                );
                 return refused(peer, &what);
             }
             return Ok(());

@@ -1,5 +1,5 @@
 //! Requests as they were recorded from the running original, and its answers; where ours differs, ours is given with
-//! the reason. Those of `vf`, `mirror` and `pcap` are in `rest_components.rs`.
+//! the reason. Those of `vf`, `mirror` and `pcap` are in `rest_components.rs` and `rest_results.rs`.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // In helpers of tests, too.

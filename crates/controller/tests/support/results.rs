@@ -1,5 +1,7 @@
 //! Recordings of the original's `vf`, `mirror` and `pcap`, whose replies hold `results`.
 
+use super::{Ctl, Played, Style, play};
+
 /// Recorded requests and what was said to them: an empty text for success, else the error's message.
 pub type Lines = &'static [(&'static str, &'static str)];
 
@@ -77,3 +79,13 @@ pub const MIRROR_LINES: Lines = &[
 pub const PCAP_RUNNING: &str = r#"{ "client-id": 4, "status": "running", "master-lcore": 9, "core": [ { "core": 10, "role": "receive", "rx_port": [ { "port": "phy:1" } ] }, { "core": 11, "role": "write", "filename": "/tmp/spp_pcap.20240131120000.phy1.1.255.pcap.lz4" } ] }"#;
 
 pub const PCAP_LINES: Lines = &[("start", ""), ("stop", "")];
+
+/// A controller and one process.
+pub async fn with(kind: &'static str, id: u32, info: &'static str, lines: Lines) -> (Ctl, Played) {
+    let ctl = Ctl::start(|_| {}).await;
+    let script = with_results(kind, id, info, lines);
+    let played = play(ctl.secondary, Style::Bare, script).await;
+    ctl.until_processes(&format!(r#"[{{"type": "{kind}", "client-id": {id}}}]"#))
+        .await;
+    (ctl, played)
+}
