@@ -46,16 +46,22 @@ pub(crate) async fn ask(shared: &Shared, peer: &Peer, command: &str) -> Answer<V
 /// # Errors
 /// What it refuses, and what would damage a process of the original.
 pub(crate) async fn make(shared: &Shared, peer: &Peer, change: &Change) -> Answer<Value> {
+    if !shared.state.keeps() || !change.is_lasting() {
+        return send(shared, peer, change).await;
+    }
     original::check(shared, peer, change).await?;
     let command = change.to_string();
-    if !shared.state.keeps() || !change.is_lasting() {
-        return ask(shared, peer, &command).await;
-    }
     let what = What::Change(change.clone());
     whole(shared, peer, async move |shared, peer| {
         kept(&shared, &peer, what, &command).await
     })
     .await
+}
+
+/// Sends `change`, and writes nothing down.
+pub(crate) async fn send(shared: &Shared, peer: &Peer, change: &Change) -> Answer<Value> {
+    original::check(shared, peer, change).await?;
+    ask(shared, peer, &change.to_string()).await
 }
 
 /// Runs `action` to its end, also when whoever asked for it goes away: what was begun is settled.

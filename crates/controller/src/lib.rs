@@ -18,4 +18,4 @@ mod table;
 
 pub use config::{Config, Limits};
 pub use server::{Controller, StartError};
-pub use state::StateError;
+pub use state::{StateError, journal_entries};

@@ -116,6 +116,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Contents, Damage> {
     }
 }
 
+/// The number of entries in the bytes of a journal: what a controller would find in such a file.
+///
+/// # Errors
+/// In words, why it would be refused.
+pub fn journal_entries(bytes: &[u8]) -> Result<usize, String> {
+    let contents = read(bytes).map_err(|damage| damage.to_string())?;
+    Ok(contents.entries.len())
+}
+
 fn number(bytes: &[u8], at: usize) -> u32 {
     let mut number = [0; 4];
     number.copy_from_slice(&bytes[at..at + 4]);

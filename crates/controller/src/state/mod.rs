@@ -25,6 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::peer::{Peer, PeerError};
 use crate::rest::RestError;
 pub use folder::StateError;
+pub use format::journal_entries;
 use journal::Journal;
 pub(crate) use journal::JournalError;
 use memory::{Entry, Record};

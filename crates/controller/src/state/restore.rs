@@ -148,7 +148,7 @@ async fn put_back(shared: &Shared, peer: &Peer, wanted: &Desired, has: &Desired)
         let mut failed = Vec::new();
         let mut gone = false;
         for change in left {
-            if let Err(error) = change::ask(shared, peer, &change.to_string()).await {
+            if let Err(error) = change::send(shared, peer, &change).await {
                 failures.push(FailedCommand {
                     command: change.to_string(),
                     error: error.to_string(),
@@ -207,7 +207,7 @@ async fn resolve(
         if !done && matches!(pending.what, What::Whole(_)) {
             let back = plan(&wanted, &has, form);
             for change in back.commands() {
-                change::ask(shared, peer, &change.to_string()).await?;
+                change::send(shared, peer, change).await?;
             }
             has = observed(shared, peer).await?.remembering(&wanted);
         }

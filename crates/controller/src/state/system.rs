@@ -10,6 +10,7 @@ use protocol::rest::{Applied, AppliedProcess, Difference};
 use super::restore::observed;
 use super::{Held, Outcome, What, clear_doubts, form_of, name_of};
 use crate::change;
+use crate::original;
 use crate::peer::Peer;
 use crate::rest::{RestError, Shared};
 
@@ -176,9 +177,14 @@ async fn prepare(shared: &Shared, peer: Arc<Peer>, desired: Desired) -> Result<S
         capture: desired.capture.or(memory.capture),
         ..desired.complete()
     };
+    let plan = plan(&wanted, &before, form_of(&peer));
+    // What is sure to be refused is refused before anything is changed.
+    for change in plan.commands() {
+        original::check(shared, &peer, change).await?;
+    }
     Ok(Step {
         process: name_of(&peer),
-        plan: plan(&wanted, &before, form_of(&peer)),
+        plan,
         peer,
         before,
         wanted,
@@ -230,7 +236,7 @@ async fn send(shared: &Shared, step: &mut Step, commands: &[Change]) {
         return;
     }
     for change in commands {
-        if let Err(error) = change::ask(shared, &step.peer, &change.to_string()).await {
+        if let Err(error) = change::send(shared, &step.peer, change).await {
             let back = match bring_back(shared, step).await {
                 Ok(()) => "it is brought back to where it was".to_owned(),
                 Err(back) => format!("it CANNOT be brought back to where it was: {back}"),
@@ -246,7 +252,7 @@ async fn bring_back(shared: &Shared, step: &Step) -> Result<(), RestError> {
         .await?
         .remembering(&step.wanted);
     for change in plan(&step.before, &now, form_of(&step.peer)).commands() {
-        change::ask(shared, &step.peer, &change.to_string()).await?;
+        change::send(shared, &step.peer, change).await?;
     }
     Ok(())
 }
