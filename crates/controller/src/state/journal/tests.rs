@@ -137,17 +137,17 @@ async fn an_intent_is_on_disk_before_it_is_reported_and_its_settlement_in_the_fi
 async fn many_share_one_fsync() {
     let disk = Shared::with(MUCH);
     let journal = disk.start();
-    // The thread takes what lies there together while the disk is held.
-    let held = disk.disk();
-    let before = held.syncs;
-    let mut waiting: Vec<_> = (0..100)
-        .map(|n| Box::pin(journal.write(vec![add(n, n as u16)], true)))
-        .collect();
-    for write in &mut waiting {
-        let poll = futures_poll_once(write.as_mut());
-        assert!(poll.is_none());
-    }
-    drop(held);
+    let (waiting, before) = {
+        // The thread takes what lies there together while the disk is held.
+        let held = disk.disk();
+        let mut waiting: Vec<_> = (0..100)
+            .map(|n| Box::pin(journal.write(vec![add(n, n as u16)], true)))
+            .collect();
+        for write in &mut waiting {
+            assert!(polled_once(write.as_mut()).is_none());
+        }
+        (waiting, held.syncs)
+    };
     for write in waiting {
         write.await.unwrap();
     }
@@ -156,7 +156,7 @@ async fn many_share_one_fsync() {
 }
 
 /// Polls once.
-fn futures_poll_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+fn polled_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.poll(&mut context) {
         std::task::Poll::Ready(value) => Some(value),
