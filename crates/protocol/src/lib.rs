@@ -7,12 +7,14 @@
 pub mod command;
 pub mod desired;
 pub mod detail;
+pub mod event;
 pub mod json;
 pub mod port;
 pub mod reply;
 pub mod rest;
 #[cfg(feature = "openapi")]
 mod schema;
+pub mod token;
 pub mod verdict;
 pub mod wire;
 
