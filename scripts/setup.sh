@@ -73,7 +73,9 @@ iputils-ping|tests|ping through a panel|cmd:ping|ping
 tshark|tests|reads the captures that SPP wrote|cmd:tshark|tshark (Wireshark's command line)
 bubblewrap|tests|a container around a DPDK process|cmd:bwrap|bubblewrap
 qemu-system-x86|tests|virtual machines as vhost-user peers|cmd:qemu-system-x86_64|QEMU 7 or newer
-busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busybox"
+busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busybox
+prometheus|tests|promtool reads the metrics and tests the alert rules|cmd:promtool|promtool of Prometheus 2.40 or newer
+python3-prometheus-client|tests|its parser reads the metrics as OpenMetrics|py:prometheus_client|Python's prometheus_client"
 
 has_dpkg() { command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; }
 
@@ -86,6 +88,7 @@ present() {
     case $2 in
     cmd:*) command -v "${2#cmd:}" >/dev/null ;;
     pc:*) pkg-config --exists "${2#pc:}" 2>/dev/null ;;
+    py:*) /usr/bin/python3 -c "import ${2#py:}" 2>/dev/null ;;
     lib:*) ldconfig -p 2>/dev/null | grep -q "${2#lib:}" ;;
     esac
 }

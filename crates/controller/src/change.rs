@@ -61,7 +61,15 @@ pub(crate) async fn make(shared: &Shared, peer: &Peer, change: &Change) -> Answe
 /// Sends `change`, and writes nothing down.
 pub(crate) async fn send(shared: &Shared, peer: &Peer, change: &Change) -> Answer<Value> {
     original::check(shared, peer, change).await?;
-    ask(shared, peer, &change.to_string()).await
+    tell(shared, peer, &change.to_string()).await
+}
+
+/// Sends what changes something.
+async fn tell(shared: &Shared, peer: &Peer, command: &str) -> Answer<Value> {
+    let answer = ask(shared, peer, command).await;
+    // Also after a refusal: what it did until then is told to those who follow the events.
+    peer.touch();
+    answer
 }
 
 /// Runs `action` to its end, also when whoever asked for it goes away: what was begun is settled.
@@ -92,7 +100,7 @@ async fn kept(shared: &Shared, peer: &Peer, what: What, command: &str) -> Answer
     clear_doubts(shared, peer).await?;
     let ends = what == What::Exit;
     let numbers = state.intend(vec![(name_of(peer), what)]).await?;
-    let reply = ask(shared, peer, command).await;
+    let reply = tell(shared, peer, command).await;
     let outcome = match &reply {
         Ok(_) => Outcome::Done,
         Err(RestError::Peer(PeerError::Closed { .. })) if ends => Outcome::Done,

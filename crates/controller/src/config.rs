@@ -4,11 +4,22 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use protocol::token::Token;
+
+use crate::tls::TlsFiles;
+
 /// Addresses and behaviour of a controller.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Address of all three listeners; only loopback is taken.
+    /// Address of REST. One that is not loopback is taken only with a token.
     pub bind: IpAddr,
+    /// Address of the ports of processes. `None`: that of REST if it is loopback, else 127.0.0.1:
+    /// processes know no token, so that everybody who reaches these ports is believed.
+    pub process_bind: Option<IpAddr>,
+    /// The secret that every request of REST has to have.
+    pub token: Option<Token>,
+    /// Speaks TLS on the port of REST.
+    pub tls: Option<TlsFiles>,
     /// TCP port for the primary; 0 lets the kernel choose.
     pub primary_port: u16,
     /// TCP port for secondaries; 0 lets the kernel choose.
@@ -29,6 +40,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            process_bind: None,
+            token: None,
+            tls: None,
             primary_port: 5555,
             secondary_port: 6666,
             rest_port: 7777,
@@ -59,6 +73,8 @@ pub struct Limits {
     pub head: Duration,
     /// The body of a REST request has to arrive.
     pub body: Duration,
+    /// A client that takes nothing of its answer for this time is given up.
+    pub write: Duration,
 }
 
 impl Default for Limits {
@@ -72,6 +88,7 @@ impl Default for Limits {
             remember_gone: Duration::from_secs(60),
             head: Duration::from_secs(30),
             body: Duration::from_secs(5),
+            write: Duration::from_secs(30),
         }
     }
 }

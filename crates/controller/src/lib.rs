@@ -8,14 +8,21 @@
 mod change;
 mod config;
 mod cpu;
+mod events;
 mod listener;
+mod look;
+mod metrics;
 mod original;
 mod peer;
 mod rest;
 mod server;
 mod state;
 mod table;
+mod tls;
+mod watcher;
 
 pub use config::{Config, Limits};
+pub use protocol::token::{Token, TokenError};
 pub use server::{Controller, StartError};
 pub use state::{StateError, journal_entries};
+pub use tls::{TlsError, TlsFiles};

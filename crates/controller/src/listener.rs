@@ -14,6 +14,7 @@ use crate::peer::{Actor, Link, LinkError, Peer};
 use crate::rest::Shared;
 use crate::state::welcome;
 use crate::table::Table;
+use crate::watcher::watch;
 
 /// Connections that may be unknown at the same time; further ones wait for their turn, at most
 /// as long as a handshake may take.
@@ -29,6 +30,15 @@ pub(crate) enum Door {
     Primary,
     /// For all others.
     Secondary,
+}
+
+impl Door {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        }
+    }
 }
 
 /// Accepts connections for ever.
@@ -48,10 +58,17 @@ pub(crate) async fn accept(listener: TcpListener, door: Door, shared: Shared) {
                     match admitted {
                         Ok((peer, actor)) => {
                             let table = shared.table.clone();
-                            tokio::spawn(async move { welcome(&shared, &peer).await });
-                            actor.run(table).await;
+                            let (welcomed, newcomer) = (shared.clone(), peer.clone());
+                            tokio::spawn(async move { welcome(&welcomed, &newcomer).await });
+                            tokio::select! {
+                                () = actor.run(table) => {}
+                                () = watch(&shared, &peer) => {}
+                            }
                         }
-                        Err(reason) => log::warn!("connection from {from} refused: {reason}"),
+                        Err(reason) => {
+                            shared.figures.refused(door.label(), "not-admitted");
+                            log::warn!("connection from {from} refused: {reason}");
+                        }
                     }
                 });
             }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -13,20 +13,24 @@ use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::listener::{Door, accept};
-use crate::rest::{self, Shared};
+use crate::rest::{self, Guard, Shared};
 use crate::state::{State, StateError};
 use crate::table::Table;
+use crate::tls::{self, TlsError};
 
 /// Why a controller does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// Only loopback addresses are served.
+    /// Off loopback there has to be a token.
     #[error(
-        "will not listen on {0}: off loopback everybody on the network could control the panel, \
-         and there is no secret to keep them out yet; use a loopback address (-b 127.0.0.1) and, \
-         from elsewhere, a tunnel"
+        "will not listen on {0}: off loopback everybody on the network could control the panel; \
+         give --token-file FILE with a secret to keep them out (and --tls-cert, --tls-key), or use \
+         a loopback address (-b 127.0.0.1) and, from elsewhere, a tunnel"
     )]
-    NotLoopback(IpAddr),
+    NeedsToken(IpAddr),
+    /// TLS is wanted and cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The folder of the desired state cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
@@ -59,17 +63,48 @@ pub struct Controller {
     stop_rest: oneshot::Sender<()>,
 }
 
+/// Checks that nobody uninvited can reach the panel; gives the address for processes.
+fn check_addresses(config: &Config) -> Result<IpAddr, StartError> {
+    let bind = config.bind;
+    if !bind.is_loopback() {
+        if config.token.is_none() {
+            return Err(StartError::NeedsToken(bind));
+        }
+        if config.tls.is_none() {
+            log::warn!(
+                "REST on {bind} without TLS: whoever can listen on the network reads the token \
+                 (--tls-cert FILE --tls-key FILE)"
+            );
+        }
+    }
+    let local = if bind.is_loopback() {
+        bind
+    } else {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    };
+    match config.process_bind {
+        Some(address) if !address.is_loopback() => {
+            log::warn!(
+                "processes connect to {address}: everybody who reaches these ports can pretend to \
+                 be a process, for processes have no token; keep others out by a firewall"
+            );
+            Ok(address)
+        }
+        Some(address) => Ok(address),
+        None => Ok(local),
+    }
+}
+
 impl Controller {
     /// Opens the listeners and serves from now on, in tasks of the current runtime.
     ///
     /// # Errors
-    /// [`StartError`] if the address is not a loopback one, or a port or the state is in use.
+    /// [`StartError`] if the address needs a token, TLS cannot be spoken, or a port or the state is in use.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        if !config.bind.is_loopback() {
-            return Err(StartError::NotLoopback(config.bind));
-        }
-        let listen = async |port, what, option| {
-            let address = SocketAddr::new(config.bind, port);
+        let process_bind = check_addresses(&config)?;
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let listen = async |bind, port, what, option| {
+            let address = SocketAddr::new(bind, port);
             let failed = |error| StartError::Listen {
                 address,
                 what,
@@ -80,10 +115,11 @@ impl Controller {
             let bound = listener.local_addr().map_err(failed)?;
             Ok::<_, StartError>((listener, bound))
         };
-        let (primaries, primary) = listen(config.primary_port, "for the primary", "-p").await?;
+        let (primaries, primary) =
+            listen(process_bind, config.primary_port, "for the primary", "-p").await?;
         let (secondaries, secondary) =
-            listen(config.secondary_port, "for secondaries", "-s").await?;
-        let (requests, rest) = listen(config.rest_port, "for REST", "-a").await?;
+            listen(process_bind, config.secondary_port, "for secondaries", "-s").await?;
+        let (requests, rest) = listen(config.bind, config.rest_port, "for REST", "-a").await?;
 
         let state = State::open(config.state.as_deref())?;
         let table = Arc::new(Table::default());
@@ -94,12 +130,20 @@ impl Controller {
             state: Arc::new(state),
             limits,
             cpu_dir: config.cpu_dir.as_path().into(),
+            figures: Arc::default(),
+            rounds: Arc::default(),
+            guard: Arc::new(Guard::new(config.bind, config.token.clone())),
         };
         tasks.spawn(accept(primaries, Door::Primary, shared.clone()));
         tasks.spawn(accept(secondaries, Door::Secondary, shared.clone()));
         let (stop_rest, stopped) = oneshot::channel::<()>();
-        let router = rest::router(shared);
-        tasks.spawn(rest::serve(requests, router, limits, async {
+        let settings = rest::Settings {
+            figures: shared.figures.clone(),
+            router: rest::router(shared),
+            limits,
+            tls,
+        };
+        tasks.spawn(rest::serve(requests, settings, async {
             // A dropped sender means the same as one that sends.
             let _ = stopped.await;
         }));
@@ -136,6 +180,8 @@ impl Controller {
             () = stop => {}
             () = self.over() => log::info!("the primary has ended and nothing is connected: ending"),
         }
+        // Who follows the events would never end by itself.
+        self.table.events.close();
         // The receiver is gone only if REST has ended already.
         let _ = self.stop_rest.send(());
         // The listeners never end: the first task that does is REST, which has its own limit.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use protocol::reply::ProcessKind;
 
+use crate::events::Events;
 use crate::peer::Peer;
 
 /// A process whose connection closed.
@@ -20,6 +21,8 @@ pub(crate) struct Gone {
 #[derive(Default)]
 pub(crate) struct Table {
     state: Mutex<State>,
+    /// What changes is told here, in the order in which it changes.
+    pub events: Arc<Events>,
 }
 
 struct State {
@@ -94,6 +97,10 @@ impl Table {
             }
         };
         state.gone.retain(|gone| gone.id != peer.id);
+        if let Some(old) = &old {
+            self.events.left(old, "another took its place", false);
+        }
+        self.events.joined(peer);
         state.had_peer = true;
         state.primary_ended &= peer.kind != ProcessKind::Primary;
         state.changed = Instant::now();
@@ -109,6 +116,7 @@ impl Table {
         if state.peers.len() == before {
             return;
         }
+        self.events.left(peer, reason, clean);
         state.gone.retain(|gone| gone.id != peer.id);
         state.gone.push(Gone {
             kind: peer.kind,

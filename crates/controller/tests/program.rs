@@ -56,7 +56,7 @@ fn a_port_in_use_is_one_clear_line() {
 }
 
 #[test]
-fn other_addresses_than_loopback_are_refused() {
+fn other_addresses_than_loopback_are_refused_without_a_token() {
     for address in ["0.0.0.0", "192.0.2.1", "::"] {
         let output = spp_ctl(&["-b", address]).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
@@ -65,9 +65,104 @@ fn other_addresses_than_loopback_are_refused() {
             text.contains(&format!("will not listen on {address}: off loopback")),
             "{text}"
         );
+        assert!(text.contains("--token-file"), "{text}");
     }
     let output = spp_ctl(&["-b", "nowhere.example"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// Waits for the line that says where it listens; gives all until then.
+fn listening(running: &mut Running) -> (Vec<String>, Lines) {
+    let mut lines = BufReader::new(running.0.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    for line in lines.by_ref().map(Result::unwrap) {
+        let last = line.contains("listening: ");
+        said.push(line);
+        if last {
+            return (said, lines);
+        }
+    }
+    panic!("it does not say where it listens: {said:?}");
+}
+
+type Lines = std::io::Lines<BufReader<std::process::ChildStderr>>;
+
+fn get(address: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let text = format!("GET /v1/processes HTTP/1.0\r\n{headers}\r\n");
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn secrets_are_in_no_log_and_processes_stay_on_loopback() {
+    const SECRET: &str = "the-real-token-0123456789";
+    const GUESS: &str = "a-guessed-token-0123456789";
+    let path = std::env::temp_dir().join(format!("spp-ctl-token-{}", std::process::id()));
+    std::fs::write(&path, SECRET).unwrap();
+    let mode = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&path, mode).unwrap();
+    };
+    let file = path.to_str().unwrap();
+    let arguments = [
+        "-b",
+        "0.0.0.0",
+        "-p",
+        "0",
+        "-s",
+        "0",
+        "-a",
+        "0",
+        "--token-file",
+        file,
+    ];
+    mode(0o644);
+    let output = spp_ctl(&arguments).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("has mode 0644") && !text.contains(SECRET),
+        "{text}"
+    );
+
+    mode(0o600);
+    let mut command = spp_ctl(&arguments);
+    let mut running = Running(command.env("RUST_LOG", "trace").spawn().unwrap());
+    let (mut said, lines) = listening(&mut running);
+    let text = said.join("\n");
+    assert!(text.contains("REST on 0.0.0.0 without TLS"), "{text}");
+    assert!(
+        text.contains("primary 127.0.0.1:") && text.contains("secondaries 127.0.0.1:"),
+        "{text}"
+    );
+    let port = text.rsplit(':').next().unwrap();
+    let address = format!("127.0.0.1:{port}");
+    let answer = get(&address, &format!("Authorization: Bearer {SECRET}\r\n"));
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+    for _ in 0..11 {
+        let answer = get(&address, &format!("Authorization: Bearer {GUESS}\r\n"));
+        assert!(answer.starts_with("HTTP/1.0 4"), "{answer}");
+    }
+    let pid = running.0.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-s", "TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+    said.extend(lines.map(Result::unwrap));
+    std::fs::remove_file(&path).unwrap();
+    let text = said.join("\n");
+    assert!(
+        text.contains("too many wrong tokens from 127.0.0.1"),
+        "{text}"
+    );
+    assert!(!text.contains(SECRET) && !text.contains(GUESS), "{text}");
 }
 
 #[test]
@@ -75,19 +170,9 @@ fn signals_end_it_cleanly() {
     for name in ["TERM", "INT"] {
         let arguments = ["-b", "localhost", "-p", "0", "-s", "0", "-a", "0"];
         let mut running = Running(spp_ctl(&arguments).spawn().unwrap());
-        let mut lines = BufReader::new(running.0.stderr.take().unwrap()).lines();
-        let listening = lines
-            .by_ref()
-            .map(Result::unwrap)
-            .find(|line| line.contains("listening: "))
-            .expect("it does not say where it listens");
-        let rest = listening.rsplit(' ').next().unwrap();
-        let mut stream = TcpStream::connect(rest).unwrap();
-        stream
-            .write_all(b"GET /v1/processes HTTP/1.0\r\n\r\n")
-            .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let (said, _) = listening(&mut running);
+        let rest = said.last().unwrap().rsplit(' ').next().unwrap();
+        let answer = get(rest, "");
         assert!(answer.ends_with("\r\n\r\n[]"), "{answer}");
         let pid = running.0.id().to_string();
         let kill = Command::new("kill")

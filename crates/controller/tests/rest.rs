@@ -462,7 +462,7 @@ async fn a_client_that_sends_nothing_is_sent_away() {
     }
     let ctl = Ctl::start(|config| config.limits.body = Duration::from_millis(20)).await;
     let mut stream = tokio::net::TcpStream::connect(ctl.rest).await.unwrap();
-    let start = b"PUT /v1/primary/ports HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
+    let start = b"PUT /v1/primary/ports HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
     stream.write_all(start).await.unwrap();
     let mut answer = vec![];
     let _ = limited(stream.read_to_end(&mut answer)).await;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use controller::{Config, Controller};
+use controller::{Config, Controller, TlsFiles, Token};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Controls the processes of a panel: they connect to it by TCP, everybody else uses its REST
@@ -16,10 +16,23 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Parser)]
 #[command(name = "spp-ctl", version)]
 struct Options {
-    /// Address of all three ports: a loopback address or `localhost`
+    /// Address of the REST interface: a loopback address, `localhost`, or with --token-file any other
     #[arg(short = 'b', long = "bind-addr", value_name = "ADDR", default_value = "127.0.0.1",
           value_parser = parse_address)]
     bind: IpAddr,
+    /// Address of the ports of processes, which know no token [default: that of REST if it is a
+    /// loopback address, else 127.0.0.1]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+    process_bind: Option<IpAddr>,
+    /// File with the secret that every REST request has to have; only its owner and group may read it
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Speak TLS on the REST port, with the certificates in this PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// TCP port for the primary (0: the kernel chooses)
     #[arg(short = 'p', long, value_name = "PORT", default_value_t = 5555)]
     primary_port: u16,
@@ -110,9 +123,14 @@ fn run(options: Options) -> anyhow::Result<()> {
             Some(folder) => format!("in {}", folder.display()),
             None => "none is kept".to_owned(),
         };
+        let token = options.token_file.as_deref().map(Token::read).transpose()?;
+        let tls = options.tls_cert.zip(options.tls_key);
         let config = Config {
             state,
             bind: options.bind,
+            process_bind: options.process_bind,
+            token,
+            tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             primary_port: options.primary_port,
             secondary_port: options.secondary_port,
             rest_port: options.rest_port,

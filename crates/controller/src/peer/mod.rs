@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::config::Limits;
+use crate::metrics::Times;
 use crate::table::Table;
 pub(crate) use link::{Idle, Link, LinkError};
 pub(crate) use question::Reply;
@@ -66,6 +67,9 @@ pub(crate) struct Peer {
     closing: Notify,
     responding: AtomicBool,
     leaving: AtomicBool,
+    touched: Notify,
+    /// How long its answers took.
+    pub times: Times,
 }
 
 /// The task of a peer before it is started.
@@ -97,6 +101,8 @@ impl Peer {
             closing: Notify::new(),
             responding: AtomicBool::new(true),
             leaving: AtomicBool::new(false),
+            touched: Notify::new(),
+            times: Times::default(),
         });
         let actor = Actor {
             peer: peer.clone(),
@@ -130,6 +136,16 @@ impl Peer {
     /// Whether [`Self::leave`] was called.
     pub fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// It was told to change something.
+    pub fn touch(&self) {
+        self.touched.notify_one();
+    }
+
+    /// Waits until [`Self::touch`] is called, or was since the last wait.
+    pub async fn touched(&self) {
+        self.touched.notified().await;
     }
 
     /// Sends `command` and gives the bytes of the reply, NULs within it included.
@@ -285,7 +301,9 @@ impl Actor {
             let _ = request.reply.send(Err(LinkError::Timeout));
             return Ok(());
         }
+        let start = Instant::now();
         let result = self.link.exchange(&request.command, request.deadline).await;
+        self.peer.times.note(&request.command, start.elapsed());
         let outcome = self.note(result.as_ref().err());
         let _ = request.reply.send(result.map(Arc::new));
         outcome

@@ -17,6 +17,11 @@ use crate::table::Gone;
 #[utoipa::path(get, path = "/v1/details", tag = "details",
     responses((status = 200, description = "By id", body = [ProcessDetail])))]
 pub(crate) async fn all(State(shared): State<Shared>) -> Json {
+    Json::of(&collect(&shared).await)
+}
+
+/// Asks all at once; takes no longer than the limit of one.
+pub(crate) async fn collect(shared: &Shared) -> Vec<ProcessDetail> {
     let ask = |peer: Arc<Peer>| {
         let shared = shared.clone();
         tokio::spawn(async move { of_peer(&shared, &peer).await })
@@ -32,7 +37,7 @@ pub(crate) async fn all(State(shared): State<Shared>) -> Json {
     let gone = shared.table.gone(shared.limits.remember_gone);
     details.extend(gone.iter().map(of_gone));
     details.sort_by_key(|detail| detail.client_id);
-    Json::of(&details)
+    details
 }
 
 /// One process about itself; 0 is the primary.
@@ -80,7 +85,8 @@ async fn of_peer(shared: &Shared, peer: &Peer) -> ProcessDetail {
     }
 }
 
-async fn ask(shared: &Shared, peer: &Peer) -> Answer<Detail> {
+/// What `peer` says of itself.
+pub(crate) async fn ask(shared: &Shared, peer: &Peer) -> Answer<Detail> {
     let reply = change::ask(shared, peer, "_detail").await?;
     serde_json::from_value(reply).map_err(|error| {
         let words = format!("its details cannot be read: {error}");

@@ -11,6 +11,7 @@ use protocol::json;
 use protocol::rest::Problem;
 use thiserror::Error;
 
+use super::guard::Denied;
 use crate::peer::PeerError;
 use crate::state::JournalError;
 
@@ -58,6 +59,12 @@ pub(crate) enum RestError {
     NoPrimary,
     #[error("Not found.")]
     NotFound,
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("{0}")]
+    Busy(String),
+    #[error("{0}")]
+    Internal(String),
     #[error("Method not allowed.")]
     Method(Arc<str>),
     #[error(transparent)]
@@ -90,6 +97,9 @@ impl RestError {
             Self::Refused(_) | Self::CommandError(_) => (S::BAD_REQUEST, S::CONFLICT),
             Self::NoProcess(_) | Self::NoPrimary | Self::NotFound => (S::NOT_FOUND, S::NOT_FOUND),
             Self::NotKept(_) => (S::INTERNAL_SERVER_ERROR, S::INSUFFICIENT_STORAGE),
+            Self::Denied(denied) => (denied.status().0, denied.status().0),
+            Self::Busy(_) => (S::SERVICE_UNAVAILABLE, S::SERVICE_UNAVAILABLE),
+            Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, S::INTERNAL_SERVER_ERROR),
             Self::Method(_) => (S::METHOD_NOT_ALLOWED, S::METHOD_NOT_ALLOWED),
             Self::Peer(PeerError::NotResponding { .. }) => {
                 (S::INTERNAL_SERVER_ERROR, S::GATEWAY_TIMEOUT)
@@ -128,10 +138,15 @@ impl RestError {
         response
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if let Self::Method(allow) = self
-            && let Ok(allow) = HeaderValue::from_str(&allow)
+        if let Self::Method(allow) = &self
+            && let Ok(allow) = HeaderValue::from_str(allow)
         {
             response.headers_mut().insert(ALLOW, allow);
+        }
+        if let Self::Denied(denied) = self
+            && let (_, Some((name, value))) = denied.status()
+        {
+            response.headers_mut().insert(name, value);
         }
         response
     }

@@ -24,7 +24,9 @@ mod components;
 mod details;
 mod errors;
 mod flow;
+mod follow;
 mod general;
+mod guard;
 mod launch;
 mod mirrors;
 mod nfvs;
@@ -49,14 +51,17 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::Limits;
+use crate::metrics::{Figures, Rounds};
 use crate::peer::Peer;
 use crate::state::State;
 use crate::table::Table;
 pub(crate) use answer::Answer;
+pub(crate) use details::{ask as ask_detail, collect as collect_details};
 pub(crate) use errors::RestError;
+pub(crate) use guard::Guard;
 use openapi::resource;
 pub(crate) use results::info;
-pub(crate) use serve::serve;
+pub(crate) use serve::{Settings, serve};
 
 /// What all handlers share.
 #[derive(Clone)]
@@ -65,6 +70,12 @@ pub(crate) struct Shared {
     pub state: Arc<State>,
     pub limits: Limits,
     pub cpu_dir: Arc<Path>,
+    /// What the controller counts.
+    pub figures: Arc<Figures>,
+    /// Questions to all processes for metrics.
+    pub rounds: Arc<Rounds>,
+    /// Who may ask.
+    pub guard: Arc<Guard>,
 }
 
 impl Shared {
@@ -120,6 +131,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(resource(routes!(pcaps::capture)))
         .routes(resource(routes!(system::export, system::apply)))
         .routes(resource(routes!(system::differences)))
+        .routes(resource(routes!(follow::events)))
+        .routes(resource(routes!(follow::metrics)))
         .routes(resource(routes!(openapi::document)))
 }
 
@@ -129,8 +142,13 @@ pub(crate) fn router(shared: Shared) -> Router {
     router
         .layer(Extension(openapi::Document::of(&document)))
         .fallback(async || RestError::NotFound)
-        .with_state(shared)
+        .with_state(shared.clone())
+        .layer(middleware::from_fn_with_state(
+            shared.guard.clone(),
+            guard::guard,
+        ))
         .layer(middleware::from_fn(shape_errors))
+        .layer(middleware::from_fn_with_state(shared, follow::count))
 }
 
 /// Writes errors in the form that the client accepts, and the log.

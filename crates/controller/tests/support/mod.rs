@@ -89,7 +89,7 @@ impl Ctl {
     ) -> Response {
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\
              {headers}\r\n"
         );
         let exchange = async {
@@ -240,7 +240,7 @@ where
             text
         };
         assert!(!command.contains('\n'), "two commands at once: {command:?}");
-        if command != "status" {
+        if command != "status" && command != "_detail" {
             told.lock().unwrap().push(command.clone());
         }
         let framing = style == Style::Ours && command == "_framing newline";
