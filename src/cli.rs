@@ -1,5 +1,7 @@
 //! Options of the program.
 
+use std::path::PathBuf;
+
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::address::Address;
@@ -39,6 +41,14 @@ pub struct Options {
         default_value = "127.0.0.1:7777"
     )]
     pub bind_addr: Address,
+
+    /// File with the token that the controller wants (its --token-file)
+    #[arg(long, env = "SPP_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Speak TLS with the controller, and believe the certificates that those in this PEM file signed
+    #[arg(long, env = "SPP_TLS_CA", value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
 
     /// Run the commands in FILE (- is standard input); stop at the first that fails
     #[arg(short, long, value_name = "FILE", conflicts_with = "command")]

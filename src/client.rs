@@ -1,5 +1,6 @@
 //! The controller's REST interface, as this program uses it. Blocking; every wait has a limit.
 
+use std::io::Read;
 use std::time::Duration;
 
 use protocol::detail::ProcessDetail;
@@ -8,12 +9,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request, Response};
+use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::access::Access;
 use crate::address::Address;
 use crate::failure::Failure;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const READ_LIMIT: Duration = Duration::from_secs(10);
+/// Longest time for which events are read from one connection; then it is made anew.
+const FOLLOW_LIMIT: Duration = Duration::from_secs(3600);
 /// Larger than the details of a panel with thousands of patches.
 const BODY_LIMIT: u64 = 64 << 20;
 /// Media type by which the controller gives finer status codes and reasons as JSON (RFC 9457).
@@ -24,7 +29,9 @@ const PROBLEM_TYPE: &str = "application/problem+json";
 pub struct Client {
     agent: Agent,
     address: Address,
+    connect: Duration,
     read: Duration,
+    access: Access,
 }
 
 impl Client {
@@ -35,25 +42,27 @@ impl Client {
 
     /// The same with other limits for the connection and for each read.
     pub fn with_limits(address: Address, connect: Duration, read: Duration) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(connect))
-            .timeout_recv_response(Some(read))
-            .timeout_recv_body(Some(read))
-            // Names that do not resolve and requests that are not taken end, too.
-            .timeout_global(Some(connect + read * 2))
-            // A controller is near; a proxy of the environment would be asked in vain.
-            .proxy(None)
-            .max_redirects(0)
-            // A connection kept from before a restart of the controller would fail the next command.
-            .max_idle_connections(0)
-            .user_agent(concat!("spp/", env!("CARGO_PKG_VERSION")))
-            .build();
         Self {
-            agent: config.into(),
+            agent: agent(connect, read, &Access::default()),
             address,
+            connect,
             read,
+            access: Access::default(),
         }
+    }
+
+    /// The same with a token, or over TLS.
+    pub fn secured(self, access: Access) -> Self {
+        Self {
+            agent: agent(self.connect, self.read, &access),
+            access,
+            ..self
+        }
+    }
+
+    /// The same controller with other limits.
+    pub fn limited(&self, connect: Duration, read: Duration) -> Self {
+        Self::with_limits(self.address.clone(), connect, read).secured(self.access.clone())
     }
 
     /// Address of the controller.
@@ -116,11 +125,7 @@ impl Client {
     }
 
     fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let uri = format!("http://{}{path}", self.address);
-        let request = Request::builder()
-            .method(method)
-            .uri(&uri)
-            .header("Accept", PROBLEM_TYPE);
+        let request = self.request(method, path).header("Accept", PROBLEM_TYPE);
         let response = match body {
             Some(body) => request
                 .header("Content-Type", "application/json")
@@ -142,6 +147,53 @@ impl Client {
         answer(&response, path, &text)
     }
 
+    /// Reads a resource that has no end, such as events; what `follow` gives blocks as long as
+    /// nothing comes. `after` is the id of the last event that was seen.
+    pub fn follow(&self, path: &str, after: Option<&str>) -> Result<impl Read + use<>, Failure> {
+        let mut request = self
+            .request(Method::GET, path)
+            .header("Accept", "text/event-stream, application/problem+json");
+        if let Some(id) = after {
+            request = request.header("Last-Event-ID", id);
+        }
+        let response = request.body(()).map_err(ureq::Error::from);
+        let response = response.and_then(|request| {
+            let request = self.agent.configure_request(request);
+            let request = request
+                .timeout_global(None)
+                .timeout_recv_body(Some(FOLLOW_LIMIT));
+            self.agent.run(request.build())
+        });
+        let mut response = response.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response.into_body().into_reader());
+        }
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(BODY_LIMIT)
+            .read_to_vec();
+        let text = text.map_err(|error| self.unreachable(&error))?;
+        match answer(&response, path, &text) {
+            Err(failure) => Err(failure),
+            Ok(_) => Err(Failure::refused("the controller answered with no events")),
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> ureq::http::request::Builder {
+        let scheme = if self.access.roots.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let uri = format!("{scheme}://{}{path}", self.address);
+        let request = Request::builder().method(method).uri(&uri);
+        match &self.access.token {
+            Some(token) => request.header("Authorization", token.bearer()),
+            None => request,
+        }
+    }
+
     fn unreachable(&self, error: &ureq::Error) -> Failure {
         let reason = match error {
             ureq::Error::Timeout(ureq::Timeout::RecvResponse | ureq::Timeout::RecvBody) => {
@@ -155,6 +207,30 @@ impl Client {
             self.address
         ))
     }
+}
+
+fn agent(connect: Duration, read: Duration, access: &Access) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(connect))
+        .timeout_recv_response(Some(read))
+        .timeout_recv_body(Some(read))
+        // Names that do not resolve and requests that are not taken end, too.
+        .timeout_global(Some(connect + read * 2))
+        // A controller is near; a proxy of the environment would be asked in vain.
+        .proxy(None)
+        .max_redirects(0)
+        // A connection kept from before a restart of the controller would fail the next command.
+        .max_idle_connections(0)
+        .user_agent(concat!("spp/", env!("CARGO_PKG_VERSION")));
+    let config = match &access.roots {
+        Some(roots) => {
+            let roots = RootCerts::new_with_certs(roots);
+            config.tls_config(TlsConfig::builder().root_certs(roots).build())
+        }
+        None => config,
+    };
+    config.build().into()
 }
 
 /// What an answer means: a value (null for none), or the reason of a failure.

@@ -35,9 +35,8 @@ pub struct Candidates {
 impl Completion {
     /// Asks the controller that `client` asks, with shorter limits.
     pub fn new(client: &Client) -> Self {
-        let address = client.address().clone();
         Self {
-            client: Client::with_limits(address, CONNECT_LIMIT, READ_LIMIT),
+            client: client.limited(CONNECT_LIMIT, READ_LIMIT),
         }
     }
 

@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod address;
 mod cli;
 mod client;
 mod commands;
 mod complete;
 mod context;
+mod events;
 mod failure;
 mod rates;
 mod render;
@@ -23,6 +25,7 @@ mod topology;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal};
 use std::process::ExitCode;
 
+use crate::access::Access;
 use crate::cli::Options;
 use crate::client::Client;
 use crate::context::Context;
@@ -36,8 +39,15 @@ fn main() -> ExitCode {
     };
     let mut out = BufWriter::new(io::stdout());
     let mut err = io::stderr();
+    let access = match Access::read(&options) {
+        Ok(access) => access,
+        Err(failure) => {
+            eprintln!("spp: {failure}");
+            return ExitCode::from(failure.code());
+        }
+    };
     let mut context = Context {
-        client: Client::new(options.bind_addr.clone()),
+        client: Client::new(options.bind_addr.clone()).secured(access),
         out: &mut out,
         err: &mut err,
         json: options.json,

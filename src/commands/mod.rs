@@ -18,6 +18,7 @@ pub mod table;
 mod top;
 mod topo;
 mod wait;
+mod watch;
 
 use crate::commands::args::Args;
 use crate::commands::spec::{Action, Command, Target, Values};

@@ -4,6 +4,7 @@
 use crate::commands::spec::{Action, Arg, Command, Place, Ports, Values};
 use crate::commands::{
     apply, diff, export, forward, help, launch, leave, nfv, ports, pri, status, top, topo, wait,
+    watch,
 };
 
 /// Kinds of processes that have an id, in the order of the original's lists.
@@ -163,6 +164,20 @@ pub static COMMANDS: &[Command] = &[
         summary: "the commands by which `apply` would bring the system to the state of a file",
         details: "For scripts: exit status 0 if there are none, else 1.",
         action: Action::Run(diff::run),
+    },
+    Command {
+        name: "watch",
+        aliases: &[],
+        args: &[Arg {
+            name: "N",
+            values: Values::Number(1, u32::MAX as u64),
+            place: Place::Option("--count"),
+        }],
+        summary: "what changes, as it changes: processes, ports, patches, links",
+        details: "A line for each event (with --json a document), N of them or without end; times are UTC.\n\
+                  After a restart of the controller it connects again, for half a minute. `resync` says that\n\
+                  events were missed.",
+        action: Action::Run(watch::run),
     },
 ];
 
