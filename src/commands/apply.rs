@@ -139,8 +139,8 @@ processes:
                 "pcap:3: forward in a process that has none",
             ),
             (
-                "vhost:1, ",
-                "vhost:1, vhost:1, ",
+                "[vhost:1, ",
+                "[vhost:1, vhost:1, ",
                 "file:",
                 "port vhost:1 is there twice",
             ),
