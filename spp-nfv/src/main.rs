@@ -7,10 +7,10 @@ mod options;
 use std::process::ExitCode;
 
 use process::commands::Console;
-use process::events::{Answer, Process, Then};
+use process::events::{Answer, End, Process, Then};
 use process::report::{self, Identity};
 use process::secondary::{self, Secondary};
-use process::{Error, VERSION, events, link::Link, logging, sweep};
+use process::{Error, VERSION, desk, events, link::Link, logging, sweep};
 use protocol::command::{NfvCommand, PanelCommand};
 use protocol::reply::{ClientId, NfvStatus, ProcessKind, Simple};
 
@@ -139,7 +139,11 @@ fn start() -> Result<(), Error> {
         console,
         area,
     };
-    events::run(&mut nfv, events);
+    if events::run(&mut nfv, events) == End::Command
+        && let Err(e) = desk::say_leaving(folder.path(), nfv.identity.id)
+    {
+        log::debug!("the primary was not told that this process leaves: {e}");
+    }
     drop(link);
     if nfv.console.shut() {
         leases.let_go();

@@ -19,8 +19,9 @@ use registry::announce::{Panel, PanelInfo, PoolInfo};
 use registry::folder::{Folder, runtime_dir};
 use registry::lease::{Holder, LcoreLease};
 
-use crate::children::{ControllerChild, Launcher};
+use crate::children::ControllerChild;
 use crate::house::House;
+use crate::launch::Launcher;
 use crate::memory;
 use crate::options::Options;
 use crate::primary::Primary;

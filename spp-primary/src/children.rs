@@ -1,9 +1,7 @@
-//! Processes that the primary starts: the controller, and what `launch` names.
+//! The controller as a process that the primary starts and watches, and how programs of ours are started.
 
-use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,7 +20,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 const MOST: u64 = 65536;
 
 /// Where the program `name` lies: beside this one.
-fn beside(name: &str) -> Result<PathBuf, Error> {
+pub fn beside(name: &str) -> Result<PathBuf, Error> {
     let us = std::env::current_exe()
         .map_err(|e| Error::Refused(format!("the path of this program is not known: {e}")))?;
     let path = us.parent().unwrap_or(Path::new("/")).join(name);
@@ -36,7 +34,7 @@ fn beside(name: &str) -> Result<PathBuf, Error> {
 }
 
 /// A program of ours, ready to be started so that it inherits nothing of this process.
-fn program(path: &Path) -> Command {
+pub fn program(path: &Path) -> Command {
     let mut command = Command::new(path);
     command
         .stdin(Stdio::null())
@@ -218,98 +216,5 @@ impl ControllerChild {
                 log::error!("{e}");
             }
         }
-    }
-}
-
-/// A process that `launch` started.
-struct Launched {
-    id: String,
-    name: String,
-    child: Child,
-}
-
-/// The processes that `launch` started.
-pub struct Launcher {
-    log_dir: PathBuf,
-    running: Vec<Launched>,
-}
-
-/// Programs that may be launched, by both spellings of their names.
-const PROGRAMS: [&str; 4] = ["nfv", "vf", "mirror", "pcap"];
-
-impl Launcher {
-    /// Logs go to `log_dir`, which is made when it is needed.
-    pub fn new(log_dir: PathBuf) -> Self {
-        Launcher {
-            log_dir,
-            running: Vec::new(),
-        }
-    }
-
-    /// Starts `spp_nfv` and the like with these arguments. Whether the process comes up shows at the controller.
-    pub fn launch(&mut self, id: &str, name: &str, args: &[String]) -> Result<(), Error> {
-        let kind = name
-            .strip_prefix("spp_")
-            .or(name.strip_prefix("spp-"))
-            .unwrap_or(name);
-        if !PROGRAMS.contains(&kind) {
-            return Err(Error::Refused(format!(
-                "{name:?} cannot be launched: spp_nfv, spp_vf, spp_mirror and spp_pcap can"
-            )));
-        }
-        let number: u32 = id.parse().unwrap_or(0);
-        if !(1..=127).contains(&number) {
-            return Err(Error::Refused(format!(
-                "{id:?} is no id of a secondary: 1 to 127"
-            )));
-        }
-        let path = beside(&format!("spp-{kind}"))?;
-        let refused =
-            |what: &Path, e: std::io::Error| Error::Refused(format!("{}: {e}", what.display()));
-        std::fs::create_dir_all(&self.log_dir).map_err(|e| refused(&self.log_dir, e))?;
-        let file = self.log_dir.join(format!("spp_{kind}-{number}.log"));
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .custom_flags(0o400_000) // O_NOFOLLOW
-            .open(&file)
-            .map_err(|e| refused(&file, e))?;
-        let errors = log.try_clone().map_err(|e| refused(&file, e))?;
-        let child = program(&path)
-            .args(args)
-            .stdout(log)
-            .stderr(errors)
-            .process_group(0)
-            .parent_death_signal(None)
-            .spawn()
-            .map_err(|e| refused(&path, e))?;
-        log::info!(
-            "launched spp-{kind} {number} as process {}, its log is {}",
-            child.id(),
-            file.display()
-        );
-        self.running.push(Launched {
-            id: id.to_string(),
-            name: format!("spp-{kind}"),
-            child,
-        });
-        Ok(())
-    }
-
-    /// Reaps those that have ended.
-    pub fn reap(&mut self) {
-        self.running.retain_mut(|l| match l.child.try_wait() {
-            Ok(Some(status)) => {
-                let level = if status.success() {
-                    log::Level::Info
-                } else {
-                    log::Level::Error
-                };
-                log::log!(level, "{} {} ended: {status}", l.name, l.id);
-                false
-            }
-            _ => true,
-        });
     }
 }

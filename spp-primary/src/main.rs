@@ -5,6 +5,7 @@
 mod boot;
 mod children;
 mod house;
+mod launch;
 mod memory;
 mod options;
 mod plug;
@@ -51,6 +52,10 @@ fn start() -> Result<(), Error> {
         console.shut();
     }
     drop(link);
+    let launched = primary.launcher.running();
+    if launched > 0 {
+        log::warn!("{launched} launched processes stay, and nobody starts them again if they end");
+    }
     let others = sweep::secondaries(panel.folder())?;
     if others.is_empty() {
         sweep::remove(

@@ -14,7 +14,7 @@ use process::devices::{FOREIGN_POOL, Phy, PortInfo, phy_totals};
 use process::events::{Answer, Process, Then};
 use process::ports::Plug;
 use process::report::{self, Identity};
-use process::{Error, VERSION};
+use process::{Error, VERSION, desk};
 use protocol::command::{PanelCommand, PrimaryCommand};
 use protocol::detail::{HeapDetail, PoolAudit, PoolDetail, RingDetail};
 use protocol::port::PortName;
@@ -24,8 +24,9 @@ use protocol::reply::{
 };
 use registry::folder::Folder;
 
-use crate::children::{ControllerChild, Launcher};
+use crate::children::ControllerChild;
 use crate::house::House;
+use crate::launch::Launcher;
 use crate::reaper::Estate;
 
 /// Time between two looks for dead workers.
@@ -178,6 +179,7 @@ impl Primary {
             recovered: self.recovered_foreign,
             audit: None,
         });
+        detail.launched = self.launcher.details();
         detail.heap = dpdk::heap().map(|(allocated, free)| HeapDetail { allocated, free });
         protocol::json::compact(&detail)
     }
@@ -263,6 +265,9 @@ impl Process for Primary {
                 Simple::new(text.split(' ').next().unwrap_or_default(), result).to_json(),
             );
         }
+        if let Some(id) = desk::leaving(text) {
+            return Answer::of(Simple::new("_leaving", self.launcher.leaving(id)).to_json());
+        }
         let command = match PrimaryCommand::parse(text) {
             Ok(command) => command,
             Err(e) => return Answer::of(Simple::refused(&e).to_json()),
@@ -277,6 +282,7 @@ impl Process for Primary {
             PrimaryCommand::Launch { id, name, args } => {
                 Answer::of(done(self.launcher.launch(id, name, args)))
             }
+            PrimaryCommand::Unlaunch(id) => Answer::of(done(self.launcher.release(id))),
             PrimaryCommand::Flow(_) => Answer::of(
                 FlowReply {
                     result: "error".into(),
@@ -324,6 +330,7 @@ impl Process for Primary {
         if let Some(controller) = &mut self.controller {
             controller.watch(self.connected.load(Ordering::SeqCst));
         }
+        self.launcher.tick();
         if self.counted.elapsed() >= COUNT {
             self.counted = Instant::now();
             self.info

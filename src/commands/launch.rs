@@ -56,6 +56,18 @@ pub fn run(context: &mut Context, args: &Args) -> Outcome {
     )))
 }
 
+/// `pri; unlaunch ID`
+pub fn release(context: &mut Context, args: &Args) -> Outcome {
+    let id = args.number("ID").unwrap_or_default();
+    context
+        .client
+        .delete(&format!("/v1/primary/launched/{id}"))
+        .map_err(|failure| in_words(context, Target::Primary, failure))?;
+    Ok(Report::done(format!(
+        "Process {id} is not started again any more."
+    )))
+}
+
 fn parse(words: &[String]) -> Result<Order, Failure> {
     let (Some(kind), true) = (words.first(), words.len() >= 2) else {
         return Err(Failure::usage(

@@ -19,6 +19,7 @@ pub fn status(context: &mut Context, _args: &Args) -> Outcome {
     let mut text = render::status::primary(&status);
     if let Some(detail) = &detail {
         text.push_str(&render::counters::process(detail));
+        text.push_str(&render::launched::section(detail));
     }
     Ok(Report::new(text, with_detail(document, &detail)))
 }

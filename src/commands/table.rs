@@ -265,8 +265,21 @@ static PRIMARY: &[Command] = &[
         }],
         summary: "the primary starts a secondary (TYPE: nfv, vf, mirror, pcap)",
         details: "The answer says that the primary took the order; `wait nfv ID` says that it runs.\n\
-                  launch nfv 1 -l 1,2 -m 512 -- -n 1 -s 127.0.0.1:6666",
+                  launch nfv 1 -l 1,2 -m 512 -- -n 1 -s 127.0.0.1:6666\n\
+                  With `--restart on-failure` (or always) behind `--` the primary starts it again when it has ended by itself.",
         action: Action::Run(launch::run),
+    },
+    Command {
+        name: "unlaunch",
+        aliases: &[],
+        args: &[Arg {
+            name: "ID",
+            values: Values::Number(1, 127),
+            place: Place::Required("Secondary ID is required!"),
+        }],
+        summary: "a launched process is not started again any more; one that runs goes on",
+        details: "",
+        action: Action::Run(launch::release),
     },
     Command {
         name: "exit",

@@ -4,6 +4,7 @@ pub mod boxes;
 pub mod columns;
 pub mod counters;
 pub mod dot;
+pub mod launched;
 pub mod rates;
 pub mod status;
 pub mod units;

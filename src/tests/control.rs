@@ -92,6 +92,18 @@ fn commands_of_nfv_send_what_they_say() {
         ),
         ("pri; exit", "Exit primary", "DELETE /v1/primary"),
         (
+            "pri; unlaunch 5",
+            "Process 5 is not started again any more.",
+            "DELETE /v1/primary/launched/5",
+        ),
+        (
+            "pri; launch vf 3 -l 1,2 -- --restart on-failure",
+            "Send request to launch vf:3.",
+            "PUT /v1/primary/launch {\"client_id\":\"3\",\"proc_name\":\"spp_vf\",\
+             \"eal\":{\"-l\":\"1,2\",\"--proc-type\":\"secondary\"},\
+             \"app\":{\"--restart\":\"on-failure\",\"--client-id\":\"3\"}}",
+        ),
+        (
             "pri; launch nfv 3 -l 1,2 -- -s 127.0.0.1:6666",
             "Send request to launch nfv:3.",
             "PUT /v1/primary/launch {\"client_id\":\"3\",\"proc_name\":\"spp_nfv\",\

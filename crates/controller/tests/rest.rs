@@ -118,6 +118,12 @@ async fn nothing_connected() {
     )
     .await;
     ctl.expect("DELETE", "/v1/primary/", "", 404, none).await;
+    for (method, path) in [
+        ("GET", "/v1/primary/launched"),
+        ("DELETE", "/v1/primary/launched/5"),
+    ] {
+        ctl.expect(method, path, "", 404, none).await;
+    }
     let version = ctl.get("/v1/version").await.body;
     assert!(
         version.starts_with(r#"{"name": "spp-ctl", "version": ""#),
@@ -321,6 +327,14 @@ async fn primary_of_the_original() {
         r#"{"client_id": 5, "proc_name": "spp_nfv", "eal": {"-l": "0"}, "app": {"-n": 5}}"#;
     let refused = r#"invalid key(eal): {"-l": "0"}."#;
     ctl.expect("PUT", "/v1/primary/launch", launch, 400, refused)
+        .await;
+    // What it does not know is not sent.
+    let launch = r#"{"client_id": 5, "proc_name": "spp_nfv", "eal": {"-l": "0", "--proc-type": "secondary"}, "app": {"-n": 5}, "restart": "always"}"#;
+    let refused = "primary is a process of the original: it cannot start anything again";
+    ctl.expect("PUT", "/v1/primary/launch", launch, 400, refused)
+        .await;
+    let refused = "primary is a process of the original, which tells no details";
+    ctl.expect("GET", "/v1/primary/launched", "", 400, refused)
         .await;
     ctl.expect("DELETE", "/v1/primary", "", 204, "").await;
     ctl.expect("GET", "/v1/primary/status", "", 404, "primary not found.")

@@ -92,6 +92,35 @@ async fn details_of_a_process_of_ours() {
 }
 
 #[tokio::test]
+async fn launched_processes_of_a_primary_of_ours() {
+    let launched = r#"{"client-id":5,"type":"nfv","pid":null,"state":"exited","since":"2026-01-31T23:59:59Z","exit":"not started","last-words":["no such file"],"restart":"always","restarts":3,"log":"/l/spp_nfv-5.log"}"#;
+    let script = move |command: &str| {
+        let detail = format!(
+            r#"{{"type":"primary","client-id":0,"pid":7,"version":"0.1.0","dpdk":"22.11","incarnation":"00000000000000aa","status":"running","tsc-hz":1,"tsc":2,"ports":[],"patches":[],"workers":[],"launched":[{launched}]}}"#
+        );
+        (command == "_detail").then_some(detail)
+    };
+    let (ctl, primary) = with_ours("primary", script).await;
+    let body = ctl.get("/v1/primary/launched").await.body;
+    let read: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let given: serde_json::Value = serde_json::from_str(launched).unwrap();
+    assert_eq!(read, serde_json::json!([given]));
+    ctl.expect("DELETE", "/v1/primary/launched/005", "", 204, "")
+        .await;
+    let unknown = ctl.request("DELETE", "/v1/primary/launched/x", "").await;
+    assert_eq!(unknown.status, 404);
+    let launch = r#"{"client_id": 5, "proc_name": "spp_nfv", "eal": {"-l": "0", "--proc-type": "secondary"}, "app": {"-n": 5}, "restart": "always"}"#;
+    ctl.expect("PUT", "/v1/primary/launch", launch, 204, "")
+        .await;
+    let told = [
+        "_detail",
+        "unlaunch 5",
+        "launch 5 spp_nfv -l 0 --proc-type secondary -- -n 5 --restart always",
+    ];
+    assert_eq!(primary.told()[2..], told);
+}
+
+#[tokio::test]
 async fn a_refusal_has_the_words_of_the_process() {
     let words = "ring:50 does not exist: this primary has ring:0..ring:15";
     let reply = move |command: &str| {

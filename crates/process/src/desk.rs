@@ -15,6 +15,10 @@ use crate::events::{ANSWER_LIMIT, Event};
 use crate::{Error, threads};
 
 const NAME: &str = "primary.sock";
+/// What a process says there that was told to exit, before its id.
+const LEAVING: &str = "_leaving ";
+/// How long one that is leaving waits for the primary to take note of it.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Longest command, and longest answer, in bytes.
 const LONGEST: u64 = 4096;
 /// How long a caller may take to say what it wants.
@@ -78,6 +82,21 @@ fn serve(stream: &UnixStream, events: &Sender<Event>) -> std::io::Result<()> {
 
 /// Asks the primary to carry out `command`.
 pub fn ask(folder: &Path, command: &str) -> Result<(), Error> {
+    ask_within(folder, command, ANSWER_LIMIT)
+}
+
+/// Tells the primary that the process with this id was told to exit: if the primary launched it, it is not to be started
+/// again.
+pub fn say_leaving(folder: &Path, id: u32) -> Result<(), Error> {
+    ask_within(folder, &format!("{LEAVING}{id}"), FAREWELL)
+}
+
+/// The id of the process that says that it was told to exit.
+pub fn leaving(command: &str) -> Option<&str> {
+    command.strip_prefix(LEAVING)
+}
+
+fn ask_within(folder: &Path, command: &str, limit: Duration) -> Result<(), Error> {
     let path = folder.join(NAME);
     let failed = |e: std::io::Error| {
         Error::Refused(format!(
@@ -86,9 +105,7 @@ pub fn ask(folder: &Path, command: &str) -> Result<(), Error> {
         ))
     };
     let mut stream = UnixStream::connect(&path).map_err(failed)?;
-    stream
-        .set_read_timeout(Some(ANSWER_LIMIT))
-        .map_err(failed)?;
+    stream.set_read_timeout(Some(limit)).map_err(failed)?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
     stream
         .write_all(format!("{command}\n").as_bytes())

@@ -89,9 +89,18 @@ pub fn queue() -> Result<(Sender<Event>, Receiver<Event>), sys::Error> {
     Ok((sender, receiver))
 }
 
+/// Why a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By the command `exit`.
+    Command,
+    /// By a signal, or because nothing can reach it any more.
+    Signal,
+}
+
 /// Runs the process until it is told to end. The queue goes with it, so that who waits for an answer to a
 /// command that came too late is told at once.
-pub fn run(process: &mut impl Process, events: Receiver<Event>) {
+pub fn run(process: &mut impl Process, events: Receiver<Event>) -> End {
     let mut next = Instant::now();
     loop {
         let now = Instant::now();
@@ -106,16 +115,16 @@ pub fn run(process: &mut impl Process, events: Receiver<Event>) {
                 // A connection that has given up does not read it.
                 let _ = reply.send(answer);
                 if ends {
-                    return;
+                    return End::Command;
                 }
             }
             Ok(Event::Signal(Signal::Child)) => process.child_ended(),
             Ok(Event::Signal(signal)) => {
                 log::info!("{signal:?}: ending");
-                return;
+                return End::Signal;
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => return End::Signal,
         }
     }
 }

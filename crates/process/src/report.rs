@@ -108,6 +108,7 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
         rings: Vec::new(),
         pools: Vec::new(),
         heap: None,
+        launched: Vec::new(),
     };
     let Some(board) = board else { return detail };
     for port in board.ports() {

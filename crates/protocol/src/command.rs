@@ -116,6 +116,8 @@ pub enum PrimaryCommand {
         /// Its arguments, one word each.
         args: Vec<String>,
     },
+    /// `unlaunch ID`: gives the supervision of a launched process up.
+    Unlaunch(String),
     /// `flow …`: the words after `flow`, separated by single blanks.
     Flow(String),
 }
@@ -123,7 +125,7 @@ pub enum PrimaryCommand {
 const NFV_COMMANDS: &str = "commands are status, add, del, patch, unpatch, forward, stop, clear, \
                             exit";
 const PRIMARY_COMMANDS: &str = "commands are status, add, del, patch, unpatch, forward, stop, \
-                                clear, launch, flow, exit";
+                                clear, launch, unlaunch, flow, exit";
 
 impl NfvCommand {
     /// Reads a command. Blanks and a newline around it do not matter; surplus words do.
@@ -159,6 +161,12 @@ impl PrimaryCommand {
                 let name = words.next("a name")?.to_owned();
                 let args = words.rest().iter().map(|&word| word.to_owned()).collect();
                 Ok(Self::Launch { id, name, args })
+            }
+            "unlaunch" => {
+                words.usage("unlaunch", "unlaunch ID");
+                let id = words.next("an id")?.to_owned();
+                words.end()?;
+                Ok(Self::Unlaunch(id))
             }
             "flow" => Ok(Self::Flow(words.rest().join(" "))),
             _ => PanelCommand::parse(&mut words).map(Self::Panel),
@@ -296,6 +304,7 @@ impl fmt::Display for PrimaryCommand {
                 write!(f, "launch {id} {name}")?;
                 args.iter().try_for_each(|word| write!(f, " {word}"))
             }
+            Self::Unlaunch(id) => write!(f, "unlaunch {id}"),
             Self::Flow(words) if words.is_empty() => f.write_str("flow"),
             Self::Flow(words) => write!(f, "flow {words}"),
         }

@@ -170,6 +170,35 @@ pub struct HeapDetail {
     pub free: u64,
 }
 
+/// A process that the primary launched, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct LaunchedDetail {
+    /// Its id, 1 to 127.
+    pub client_id: u32,
+    /// `nfv`, `vf`, `mirror` or `pcap`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Process id of its last start; `None` if the program could not be started.
+    pub pid: Option<u32>,
+    /// `running`, `exited`, or `restarting`: ended, and waiting for its next start.
+    pub state: String,
+    /// When it came into this state, by the clock of the primary's machine: `2026-01-31T23:59:59Z`.
+    pub since: String,
+    /// How it last ended: `exit status 1`, `killed by signal 9 (SIGKILL)`, `not started`; `None` before it first did.
+    pub exit: Option<String>,
+    /// After a failure, the last lines of its log, or why it could not be started.
+    #[serde(default)]
+    pub last_words: Vec<String>,
+    /// `never`, `on-failure` or `always`.
+    pub restart: String,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// Path of its log.
+    pub log: String,
+}
+
 /// A process about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -209,6 +238,9 @@ pub struct Detail {
     /// DPDK's heap (primary only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap: Option<HeapDetail>,
+    /// Processes that it launched, by id (primary only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub launched: Vec<LaunchedDetail>,
 }
 
 /// A process as the controller sees it (`GET /v1/details`).

@@ -22,7 +22,7 @@ pub use command::{CommandError, NfvCommand, PanelCommand, PrimaryCommand, VhostM
 pub use port::{PortError, PortName};
 
 /// The first part of a text that came from outside, short enough to be quoted in a message.
-pub(crate) fn quotable(text: &str) -> String {
+pub fn quotable(text: &str) -> String {
     const LONGEST: usize = 48;
     let mut shown: String = text
         .chars()

@@ -215,6 +215,7 @@ impl Simple {
         match command {
             PrimaryCommand::Panel(command) => Self::panel(command, result),
             PrimaryCommand::Launch { .. } => Self::new("launch", result),
+            PrimaryCommand::Unlaunch(_) => Self::new("unlaunch", result),
             PrimaryCommand::Flow(_) => Self::new("flow", result),
         }
     }

@@ -58,13 +58,7 @@ pub(crate) async fn one(State(shared): State<Shared>, params: Params) -> Answer<
 }
 
 async fn of_peer(shared: &Shared, peer: &Peer) -> ProcessDetail {
-    let asked = match peer.hello {
-        Some(_) => ask(shared, peer).await,
-        None => Err(RestError::Refused(format!(
-            "{} is a process of the original, which tells no details",
-            peer.name()
-        ))),
-    };
+    let asked = ask(shared, peer).await;
     let silent = matches!(asked, Err(RestError::Peer(PeerError::NotResponding { .. })));
     let gone = matches!(asked, Err(RestError::Peer(PeerError::Closed { .. })));
     let status = match gone {
@@ -87,6 +81,12 @@ async fn of_peer(shared: &Shared, peer: &Peer) -> ProcessDetail {
 
 /// What `peer` says of itself.
 pub(crate) async fn ask(shared: &Shared, peer: &Peer) -> Answer<Detail> {
+    if peer.hello.is_none() {
+        return Err(RestError::Refused(format!(
+            "{} is a process of the original, which tells no details",
+            peer.name()
+        )));
+    }
     let reply = change::ask(shared, peer, "_detail").await?;
     serde_json::from_value(reply).map_err(|error| {
         let words = format!("its details cannot be read: {error}");

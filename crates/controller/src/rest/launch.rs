@@ -57,8 +57,23 @@ fn application(name: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// The command for a request whose members are all there.
-pub(crate) fn command(fields: &Fields) -> Answer<String> {
+/// The word of the program's part that the primary takes out: whether it starts the process again.
+const RESTART: &str = "--restart";
+
+/// Its values.
+const RESTARTS: [&str; 3] = ["never", "on-failure", "always"];
+
+/// What goes to the primary.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The command.
+    pub command: String,
+    /// Whether it says when the process is started again, which the original's primary does not know.
+    pub restarts: bool,
+}
+
+/// The order for a request whose members are all there.
+pub(crate) fn order(fields: &Fields) -> Answer<Order> {
     let id = fields.get("client_id")?;
     let number = match id {
         Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
@@ -85,7 +100,29 @@ pub(crate) fn command(fields: &Fields) -> Answer<String> {
     push_options(&mut words, "eal", &eal, &EAL)?;
     words.push("--".to_owned());
     push_options(&mut words, "app", &app, known)?;
-    Ok(words.join(" "))
+    let restart = restart(fields, &app)?;
+    if let Some(policy) = restart {
+        words.extend([RESTART.to_owned(), policy.to_owned()]);
+    }
+    Ok(Order {
+        command: words.join(" "),
+        restarts: restart.is_some(),
+    })
+}
+
+/// When the process is started again: the member `restart`, or an option of the program's part.
+fn restart(fields: &Fields, app: &Fields) -> Answer<Option<&'static str>> {
+    let choose = |from: &Fields, key: &'static str| match from.optional(key) {
+        Some(_) => from.choice(key, &RESTARTS).map(Some),
+        None => Ok(None),
+    };
+    match (choose(fields, "restart")?, choose(app, RESTART)?) {
+        (Some(one), Some(other)) if one != other => {
+            let reason = format!("{RESTART} in app says {other}: give one of the two.");
+            Err(RestError::invalid("restart", one, reason))
+        }
+        (one, other) => Ok(one.or(other)),
+    }
 }
 
 /// Options that are not known are left out, as the original does.
@@ -124,7 +161,41 @@ mod tests {
     use super::*;
 
     fn build(body: Value) -> Answer<String> {
-        command(&Fields::of("body", &body)?)
+        order(&Fields::of("body", &body)?).map(|order| order.command)
+    }
+
+    #[test]
+    fn the_policy_of_new_starts_is_a_member_or_an_option() {
+        let body = |member: Value, option: Value| {
+            let mut body = json!({"client_id": 5, "proc_name": "spp_nfv",
+                "eal": {"-l": "1", "--proc-type": "secondary"}, "app": {"-n": 5}});
+            if !member.is_null() {
+                body["restart"] = member;
+            }
+            if option != json!(false) {
+                body["app"]["--restart"] = option;
+            }
+            build(body)
+        };
+        let end = |built: Answer<String>| built.unwrap().split(" -- ").nth(1).unwrap().to_owned();
+        assert_eq!(end(body(Value::Null, json!(false))), "-n 5");
+        for (member, option) in [
+            (json!("on-failure"), json!(false)),
+            (Value::Null, json!("on-failure")),
+            (json!("on-failure"), json!("on-failure")),
+        ] {
+            assert_eq!(end(body(member, option)), "-n 5 --restart on-failure");
+        }
+        for (member, option, key) in [
+            (json!("sometimes"), json!(false), "restart"),
+            (json!(1), json!(false), "restart"),
+            (Value::Null, json!("x y"), "--restart"),
+            (Value::Null, Value::Null, "--restart"),
+            (json!("never"), json!("always"), "restart"),
+        ] {
+            let told = body(member, option).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("invalid key({key}): ")), "{told}");
+        }
     }
 
     #[test]

@@ -109,6 +109,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(resource(routes!(primary::patch, primary::reset)))
         .routes(resource(routes!(primary::unpatch)))
         .routes(resource(routes!(primary::launch)))
+        .routes(resource(routes!(primary::launched)))
+        .routes(resource(routes!(primary::unlaunch)))
         .routes(resource(routes!(flow::create, flow::destroy_all)))
         .routes(resource(routes!(flow::validate)))
         .routes(resource(routes!(flow::destroy)))

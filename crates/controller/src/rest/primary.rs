@@ -1,13 +1,14 @@
 //! `/v1/primary/…`, but for flow rules. The order of checks is the original's.
 
 use axum::extract::State;
-use protocol::command::PanelCommand;
+use protocol::command::{PanelCommand, PrimaryCommand};
+use protocol::detail::LaunchedDetail;
 use protocol::reply::PrimaryStatus;
 use protocol::rest::{ForwardRequest, LaunchRequest, PatchRequest, PortRequest};
 
 use super::answer::{Answer, Done, Json};
-use super::body::{Body, Params};
-use super::{Shared, launch as builder, panel};
+use super::body::{Body, Params, path_number};
+use super::{RestError, Shared, details, launch as builder, panel};
 use crate::change;
 
 /// Status and counters of the primary.
@@ -93,6 +94,32 @@ pub(crate) async fn launch(State(shared): State<Shared>, body: Body) -> Answer<D
     let fields = body.fields()?;
     fields.require(&["client_id", "proc_name", "eal", "app"])?;
     let primary = shared.primary()?;
-    let command = builder::command(&fields)?;
-    change::ask(&shared, &primary, &command).await.map(|_| Done)
+    let order = builder::order(&fields)?;
+    if order.restarts && primary.hello.is_none() {
+        return Err(RestError::Refused(
+            "primary is a process of the original: it cannot start anything again".to_owned(),
+        ));
+    }
+    let asked = change::ask(&shared, &primary, &order.command).await;
+    asked.map(|_| Done)
+}
+
+/// What was launched, and what became of it.
+#[utoipa::path(get, path = "/v1/primary/launched", tag = "primary",
+    responses((status = 200, description = "All of them, by id", body = Vec<LaunchedDetail>)))]
+pub(crate) async fn launched(State(shared): State<Shared>) -> Answer<Json> {
+    let primary = shared.primary()?;
+    let detail = details::ask(&shared, &primary).await?;
+    Ok(Json::of(&detail.launched))
+}
+
+/// Gives the supervision of a launched process up.
+#[utoipa::path(delete, path = "/v1/primary/launched/{id}", tag = "primary",
+    responses((status = 204, description = "Done")))]
+pub(crate) async fn unlaunch(State(shared): State<Shared>, params: Params) -> Answer<Done> {
+    let id = path_number(params.text(0))?;
+    let primary = shared.primary()?;
+    let command = PrimaryCommand::Unlaunch(id).to_string();
+    let asked = change::ask(&shared, &primary, &command).await;
+    asked.map(|_| Done)
 }

@@ -50,7 +50,8 @@ proptest! {
         let flow = PrimaryCommand::Flow(words.join(" "));
         let args = words.split_off(2);
         let launch = PrimaryCommand::Launch { id: words[0].clone(), name: words[1].clone(), args };
-        for command in [PrimaryCommand::Panel(panel), launch, flow] {
+        let unlaunch = PrimaryCommand::Unlaunch(words[0].clone());
+        for command in [PrimaryCommand::Panel(panel), launch, unlaunch, flow] {
             prop_assert_eq!(PrimaryCommand::parse(&command.to_string()), Ok(command));
         }
     }
