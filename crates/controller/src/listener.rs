@@ -145,9 +145,9 @@ fn check(client: &ClientId, door: Door) -> Result<u32, String> {
         (Door::Secondary, true, _) => {
             Err("a primary on the port of secondaries: it has to use its own".to_owned())
         }
-        (Door::Secondary, false, Ok(id)) if id > 0 => Ok(id),
+        (Door::Secondary, false, Ok(id @ 1..=127)) => Ok(id),
         (Door::Secondary, false, _) => Err(format!(
-            "{kind} {id}: an id has to be 1 or more, 0 is the primary"
+            "{kind} {id}: an id has to be 1 to 127, 0 is the primary"
         )),
     }
 }

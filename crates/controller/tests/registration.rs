@@ -92,6 +92,7 @@ async fn who_is_no_secondary_is_sent_away() {
     for answer in [
         client("0", "nfv"),
         client("-1", "nfv"),
+        client("128", "nfv"),
         client("4294967296", "nfv"),
         client("1.5", "nfv"),
         client("\"1\"", "nfv"),
