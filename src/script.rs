@@ -86,7 +86,7 @@ fn report(context: &mut Context, source: Source, number: u64, failure: &Failure)
 }
 
 /// The next line; `Ok(None)` at the end. A line that is too long or no text is refused in itself.
-fn next_line(reader: &mut dyn BufRead) -> io::Result<Option<Result<String, Failure>>> {
+pub fn next_line(reader: &mut dyn BufRead) -> io::Result<Option<Result<String, Failure>>> {
     let mut bytes = Vec::new();
     if reader.take(LONGEST_LINE).read_until(b'\n', &mut bytes)? == 0 {
         return Ok(None);

@@ -5,6 +5,8 @@ pub mod args;
 mod diff;
 mod export;
 mod forward;
+#[cfg(test)]
+mod fuzz;
 mod help;
 mod launch;
 mod leave;
