@@ -31,6 +31,7 @@ mod launch;
 mod mirrors;
 mod nfvs;
 mod openapi;
+mod page;
 mod panel;
 mod pcaps;
 mod primary;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use axum::routing::{MethodRouter, get};
 use axum::{Extension, Router};
 use protocol::reply::ProcessKind;
 use utoipa_axum::router::OpenApiRouter;
@@ -140,8 +142,14 @@ fn resources() -> OpenApiRouter<Shared> {
 
 /// All resources as a service, their description among them.
 pub(crate) fn router(shared: Shared) -> Router {
+    let page =
+        |methods: MethodRouter<Shared>| methods.fallback(async || RestError::Method("GET".into()));
     let (router, document) = resources().split_for_parts();
     router
+        .route("/", page(get(page::redirect)))
+        .route("/panel", page(get(page::redirect)))
+        .route("/panel/", page(get(page::index)))
+        .route("/panel/{file}", page(get(page::file)))
         .layer(Extension(openapi::Document::of(&document)))
         .fallback(async || RestError::NotFound)
         .with_state(shared.clone())

@@ -1,11 +1,17 @@
 //! What a drawing of the panel shows: processes, their ports and patches, and rings between them.
 
+mod components;
+mod subgraph;
+
 use protocol::detail::{Detail, ProcessDetail};
 use protocol::reply::PatchPorts;
 
 use crate::rates::ProcessRates;
 use crate::render::counters::name;
 use crate::render::units::{count, packet_rate, percent};
+
+pub use components::from_components;
+pub use subgraph::Subgraph;
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +37,8 @@ pub struct Cable {
     pub src: End,
     /// Destination.
     pub dst: End,
+    /// Who moves the packets: `nfv:1`, `vf:2:f` (the first letter of the component's type).
+    pub edge: String,
     /// Rate, packets and drops; empty if nothing is known.
     pub label: String,
 }
@@ -42,6 +50,16 @@ pub struct End {
     pub port: String,
     /// Nobody is connected to it.
     pub down: bool,
+}
+
+impl End {
+    /// An end of which nothing more is known.
+    pub fn of(port: &str) -> Self {
+        Self {
+            port: port.to_owned(),
+            down: false,
+        }
+    }
 }
 
 /// From what processes say of themselves; `rates` are of the same processes, in the same order.
@@ -95,6 +113,7 @@ fn from_detail(process: &ProcessDetail, detail: &Detail, rates: &ProcessRates) -
             Cable {
                 src: end(&patch.src),
                 dst: end(&patch.dst),
+                edge: name(process),
                 label,
             }
         })
@@ -127,32 +146,32 @@ pub fn from_status(
     ports: &[String],
     patches: &[PatchPorts],
 ) -> ProcessBox {
-    let end = |port: &String| End {
-        port: port.clone(),
-        down: false,
-    };
-    let touched = |port: &str| {
-        patches
-            .iter()
-            .any(|patch| patch.src == port || patch.dst == port)
-    };
+    let cables: Vec<Cable> = patches
+        .iter()
+        .map(|patch| Cable {
+            src: End::of(&patch.src),
+            dst: End::of(&patch.dst),
+            edge: name.to_owned(),
+            label: String::new(),
+        })
+        .collect();
     ProcessBox {
         title: format!("{name}  {status}"),
         name: name.to_owned(),
         running: status == "running",
-        cables: patches
-            .iter()
-            .map(|patch| Cable {
-                src: end(&patch.src),
-                dst: end(&patch.dst),
-                label: String::new(),
-            })
-            .collect(),
-        loose: ports
-            .iter()
-            .filter(|port| !touched(port))
-            .map(end)
-            .collect(),
+        loose: loose(ports, &cables),
+        cables,
         note: String::new(),
     }
+}
+
+/// The ports that no cable touches.
+fn loose(ports: &[String], cables: &[Cable]) -> Vec<End> {
+    let touched = |port: &str| {
+        cables
+            .iter()
+            .any(|cable| cable.src.port == port || cable.dst.port == port)
+    };
+    let left = ports.iter().filter(|port| !touched(port));
+    left.map(|port| End::of(port)).collect()
 }

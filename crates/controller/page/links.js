@@ -1,0 +1,41 @@
+// Rings that lead from one box to another, drawn behind the boxes.
+
+import { draw } from "./dom.js";
+
+/** Draws them anew; positions come from the boxes as they lie now. */
+export function show(svg, boxes, panel) {
+  const area = svg.parentElement;
+  const origin = area.getBoundingClientRect();
+  svg.setAttribute("width", area.scrollWidth);
+  svg.setAttribute("height", area.scrollHeight);
+  const jack = (process, side, port) => {
+    const box = [...boxes.children].find((one) => one.dataset.process === process.name);
+    const found = box && [...box.querySelectorAll(`.${side} .jack`)].find((one) => one.dataset.port === port);
+    if (!found) return null;
+    const [edge, row] = [box.getBoundingClientRect(), found.getBoundingClientRect()];
+    const x = (side === "out" ? edge.right : edge.left) - origin.left + area.scrollLeft;
+    return { x, y: row.top + row.height / 2 - origin.top + area.scrollTop };
+  };
+  const shapes = [];
+  for (const from of panel.processes) {
+    for (const patch of from.patches.filter(({ dst }) => dst.startsWith("ring:"))) {
+      for (const to of panel.processes.filter((one) => one.patches.some(({ src }) => src === patch.dst))) {
+        const [start, end] = [jack(from, "out", patch.dst), jack(to, "in", patch.dst)];
+        if (!start || !end) continue;
+        const ring = panel.rings.find((one) => one.name === patch.dst);
+        shapes.push(...link(start, end, patch, ring));
+      }
+    }
+  }
+  svg.replaceChildren(...shapes);
+}
+
+function link(start, end, patch, ring) {
+  const bend = end.x > start.x ? Math.max(24, (end.x - start.x) / 2) : 60;
+  const d = `M${start.x} ${start.y}C${start.x + bend} ${start.y} ${end.x - bend} ${end.y} ${end.x} ${end.y}`;
+  const full = ring && ring.used > ring.capacity * 0.9;
+  const classes = ["ring", patch.rate > 0 ? "moving" : "", full ? "full" : ""].join(" ");
+  const depth = ring ? `${ring.name}: ${ring.used} of ${ring.capacity} packets` : patch.dst;
+  const text = draw("text", { x: start.x + 8, y: start.y - 7 }, patch.dst);
+  return [draw("path", { class: classes, d }, draw("title", {}, depth)), text];
+}
