@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::style::Style;
+use crate::topology::Subgraph;
 
 /// Everything that commands share.
 pub struct Context<'a> {
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub full_screen: bool,
     /// Set when the user interrupts a running command.
     pub interrupt: Arc<AtomicBool>,
+    /// What `topo_subgraph` was told.
+    pub subgraphs: Vec<Subgraph>,
     /// Set by the command that ends the shell.
     pub leave: bool,
 }

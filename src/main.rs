@@ -16,6 +16,7 @@ mod render;
 mod script;
 mod shell;
 mod style;
+mod terminal;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         style: Style::detect(),
         full_screen: io::stdin().is_terminal() && io::stdout().is_terminal(),
         interrupt: Default::default(),
+        subgraphs: Vec::new(),
         leave: false,
     };
     let typed = io::stdin().is_terminal();

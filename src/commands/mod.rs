@@ -19,6 +19,7 @@ pub mod status;
 pub mod table;
 mod top;
 mod topo;
+mod topo_subgraph;
 mod wait;
 mod watch;
 

@@ -3,8 +3,8 @@
 
 use crate::commands::spec::{Action, Arg, Command, Place, Ports, Values};
 use crate::commands::{
-    apply, diff, export, forward, help, launch, leave, nfv, ports, pri, status, top, topo, wait,
-    watch,
+    apply, diff, export, forward, help, launch, leave, nfv, ports, pri, status, top, topo,
+    topo_subgraph, wait, watch,
 };
 
 /// Kinds of processes that have an id, in the order of the original's lists.
@@ -42,18 +42,34 @@ pub static COMMANDS: &[Command] = &[
         args: &[
             Arg {
                 name: "DST",
-                values: Values::FileOr(&["term"]),
-                place: Place::Required("Where is it to go?"),
+                values: Values::FileOr(&["term", "http"]),
+                place: Place::Required("Usage: topo dst [ftype]"),
             },
             Arg {
                 name: "FTYPE",
-                values: Values::Choice(&["dot", "json", "js"]),
+                values: Values::Choice(&[
+                    "jpg", "png", "bmp", "dot", "yml", "js", "yaml", "json", "svg", "mmd",
+                ]),
                 place: Place::Optional,
             },
+            Arg {
+                name: "S",
+                values: Values::Seconds(0.1),
+                place: Place::Option("--rates"),
+            },
+            Arg {
+                name: "PERCENT",
+                values: Values::Number(1, 100),
+                place: Place::Option("--size"),
+            },
         ],
-        summary: "the topology as a drawing (`topo term`) or as a file (`topo FILE.dot`, `.json`)",
+        summary: "the topology as a drawing (`topo term`), as a page (`topo http`), or as a file (`topo FILE.svg`)",
         details: "`topo term` measures rates for half a second and draws each process as a box: a line a\n\
-                  patch, with its rate and its drops, and lines outside for rings between them.",
+                  patch, with its rate and its drops, and lines outside for rings between them. Where the\n\
+                  terminal shows pictures (sixel), it is a picture of PERCENT (60) of its full size.\n\
+                  `topo http` says where the live panel is for a browser.\n\
+                  Files: dot, svg, png, jpg, bmp, mmd (Mermaid), and json, js, yml, yaml with the status of\n\
+                  all nfv processes. --rates writes what patches carry, measured for S seconds.",
         action: Action::Run(topo::run),
     },
     Command {
@@ -178,6 +194,19 @@ pub static COMMANDS: &[Command] = &[
                   After a restart of the controller it connects again, for half a minute. `resync` says that\n\
                   events were missed.",
         action: Action::Run(watch::run),
+    },
+    Command {
+        name: "topo_subgraph",
+        aliases: &[],
+        args: &[Arg {
+            name: "WHAT",
+            values: Values::Rest,
+            place: Place::Optional,
+        }],
+        summary: "ports that `topo` draws together: `topo_subgraph add LABEL PORTS`, `del LABEL`",
+        details: "PORTS have commas, semicolons or blanks between them: vhost:1,vhost:2. Without words it\n\
+                  lists what is there. Subgraphs live as long as the shell does.",
+        action: Action::Run(topo_subgraph::run),
     },
 ];
 

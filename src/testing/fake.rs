@@ -104,6 +104,7 @@ pub fn with_context(action: impl FnOnce(&mut Context)) -> Ran {
         },
         full_screen: false,
         interrupt: Arc::default(),
+        subgraphs: Vec::new(),
         leave: false,
     });
     Ran {

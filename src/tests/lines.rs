@@ -66,8 +66,8 @@ fn what_cannot_be_understood_ends_with_2_and_sends_nothing() {
             "--interval is to be followed by a value.\n",
         ),
         ("top --count 1 --count=2", "--count is given twice.\n"),
-        ("topo", "Where is it to go?\n"),
-        ("topo x.foo", "Invalid file type 'foo'"),
+        ("topo", "Usage: topo dst [ftype]\n"),
+        ("topo x.foo", "Invalid file type\n('foo' is none"),
         ("help nosuch", "*** No help on nosuch\n"),
         (
             &long,

@@ -62,25 +62,220 @@ fn topo_draws_measures_and_writes_files() {
     let ran = Fake::start(original).spp(&["topo term"]);
     assert!(ran.out.starts_with("┌─ nfv:1  running"), "{}", ran.out);
 
-    let folder = std::env::temp_dir();
-    let path = folder.join(format!("spp-test-{}.dot", std::process::id()));
-    let path = path.to_str().unwrap();
+    let folder = Folder::new("topo");
+    let path = folder.file("x.dot");
     let fake = Fake::start(panel);
-    assert_eq!(
-        fake.spp(&["topo", path]),
-        done(&format!("Create topology: '{path}'"))
-    );
-    let dot = std::fs::read_to_string(path).unwrap();
-    assert!(dot.contains("vhost_1 -> ring_0[label=\"nfv:1\""), "{dot}");
-    assert_eq!(fake.spp(&["topo", path, "json"]).code, 0);
-    let json = std::fs::read_to_string(path).unwrap();
-    std::fs::remove_file(path).unwrap();
-    assert!(
-        json.starts_with("[{\"client-id\": 1, \"status\": \"running\", "),
-        "{json}"
-    );
+    let created = |path: &str| format!("{SILENT}Create topology: '{path}'");
+    assert_eq!(fake.spp(&["topo", &path]), done(&created(&path)));
+    let dot = std::fs::read_to_string(&path).unwrap();
+    let edge = "vhost_1 -> ring_0[label=\"nfv:1\", color";
+    assert!(dot.contains(edge), "{dot}");
+    let fake = Fake::start(panel);
+    fake.spp(&["topo", &path, "--rates", "0.1"]);
+    let dot = std::fs::read_to_string(&path).unwrap();
+    assert!(dot.contains("[label=\"nfv:1\\n2.00 Mpps, "), "{dot}");
     let ran = fake.spp(&["topo", "/nonexistent/x.json"]);
     assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.err.contains("Cannot write '/nonexistent/x.json': "),
+        "{ran:?}"
+    );
+}
+
+/// What is said of the process that does not answer.
+const SILENT: &str = "Error: Failed to parse links in nfv:3. (no answer within 500 ms)\n";
+
+/// A folder that is removed with the test.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("spp-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn topo_writes_every_kind_of_file() {
+    let folder = Folder::new("kinds");
+    let fake = Fake::start(panel);
+    for (kind, start) in [
+        ("dot", &b"digraph spp{\n"[..]),
+        ("mmd", b"flowchart LR\n"),
+        ("svg", b"<svg "),
+        ("png", b"\x89PNG\r\n"),
+        ("jpg", b"\xff\xd8\xff"),
+        ("bmp", b"BM"),
+    ] {
+        // By its ending, and by a word.
+        for words in [
+            vec![folder.file(&format!("x.{kind}"))],
+            vec![folder.file("x"), kind.to_owned()],
+        ] {
+            let mut line = vec!["topo"];
+            line.extend(words.iter().map(String::as_str));
+            assert_eq!(
+                fake.spp(&line),
+                done(&format!("{SILENT}Create topology: '{}'", words[0]))
+            );
+            let bytes = std::fs::read(&words[0]).unwrap();
+            assert!(
+                bytes.starts_with(start),
+                "{kind}: {:?}",
+                &bytes[..bytes.len().min(20)]
+            );
+        }
+    }
+    // These have the original's content: one line, and block style with sorted keys.
+    let fake = Fake::start(original);
+    for (kind, content) in [
+        (
+            "js",
+            "[{\"client-id\": 1, \"status\": \"running\", \"master-lcore\": 0, \"lcores\": [0, 1], \
+                \"ports\": [\"phy:0 nq 1\", \"vhost:1\", \"ring:0\", \"ring:1\"], \"patches\": \
+                [{\"src\": \"vhost:1\", \"dst\": \"ring:0\"}, {\"src\": \"ring:1\", \"dst\": \"vhost:1\"}]}]",
+        ),
+        (
+            "yml",
+            "- client-id: 1\n  lcores:\n  - 0\n  - 1\n  master-lcore: 0\n  patches:\n  - dst: ring:0\n    \
+                 src: vhost:1\n  - dst: vhost:1\n    src: ring:1\n  ports:\n  - phy:0 nq 1\n  - vhost:1\n  \
+                 - ring:0\n  - ring:1\n  status: running\n",
+        ),
+    ] {
+        let path = folder.file(&format!("y.{kind}"));
+        assert_eq!(
+            fake.spp(&["topo", &path]),
+            done(&format!("Create topology: '{path}'"))
+        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+    }
+    for (words, text) in [
+        (&["topo"][..], "Usage: topo dst [ftype]\n"),
+        (&["topo", "x.gif"], "Invalid file type\n"),
+        (&["topo", "x", "gif"], "'gif' is not one of"),
+    ] {
+        let ran = fake.spp(words);
+        assert!(ran.code == 2 && ran.err.starts_with(text), "{ran:?}");
+    }
+}
+
+/// A controller of the original with a process of each kind, as it was recorded.
+fn components(request: &str, body: &str, number: usize) -> (u16, String) {
+    let text = match request {
+        "GET /v1/processes" => {
+            r#"[{"type":"nfv","client-id":1},{"type":"vf","client-id":2},
+            {"type":"mirror","client-id":3},{"type":"pcap","client-id":4},{"type":"pcap","client-id":5}]"#
+        }
+        "GET /v1/vfs/2" => {
+            r#"{"client-id":2,"ports":["phy:0"],"components":[
+            {"core":4,"name":"f","type":"forward","rx_port":[{"port":"phy:0"}],"tx_port":[{"port":"ring:2"}]}]}"#
+        }
+        "GET /v1/mirrors/3" => {
+            r#"{"client-id":3,"ports":[],"components":[{"core":8,"type":"unuse"},
+            {"core":7,"type":"mirror","rx_port":[{"port":"ring:2"}],"tx_port":[{"port":"ring:4"}]}]}"#
+        }
+        "GET /v1/pcaps/4" => {
+            r#"{"client-id":4,"status":"running","core":[
+            {"core":10,"role":"receive","rx_port":[{"port":"phy:1"}]}]}"#
+        }
+        "GET /v1/pcaps/5" => r#"{"client-id":5,"status":"idle","core":[]}"#,
+        _ => return original(request, body, number),
+    };
+    (200, text.to_owned())
+}
+
+#[test]
+fn topo_draws_components_and_says_what_it_cannot_read() {
+    let folder = Folder::new("components");
+    let path = folder.file("x.dot");
+    let expected = format!("Error: No rx port in pcap:5.\nCreate topology: '{path}'");
+    assert_eq!(
+        Fake::start(components).spp(&["topo", &path]),
+        done(&expected)
+    );
+    let dot = std::fs::read_to_string(&path).unwrap();
+    for line in [
+        "vhost_1 -> ring_0[label=\"nfv:1\", color=\"green\", style=\"solid\"];",
+        "phy_0 -> ring_2[label=\"vf:2:f\", color=\"orange\", style=\"solid\"];",
+        "ring_2 -> ring_4[label=\"vf:3\", color=\"chocolate\", style=\"solid\"];",
+        "phy_1 -> spppcap_4[label=\"pcap:4\", color=\"black\", style=\"solid\"];",
+    ] {
+        assert!(dot.lines().any(|found| found == line), "{line}: {dot}");
+    }
+}
+
+#[test]
+fn subgraphs_are_kept_by_the_shell_and_used_by_topo() {
+    let folder = Folder::new("subgraphs");
+    let path = folder.file("x.dot");
+    let lines = [
+        "topo_subgraph",
+        "topo_subgraph add g vhost:1,phy:0",
+        "topo_subgraph add h vhost_2; phy:0 nq 1",
+        "topo_subgraph add g vhost:1,phy:0nq1",
+        "topo_subgraph",
+        &format!("topo {path}"),
+        "topo http",
+        "topo_subgraph delete h",
+        "topo_subgraph del h",
+        "topo_subgraph add x",
+        "topo_subgraph add x zap:1",
+        "topo_subgraph foo",
+    ];
+    let fake = Fake::start(|request, body, number| match request {
+        "GET /v1/version" => (200, "{}".to_owned()),
+        _ => panel(request, body, number),
+    });
+    let ran = fake.spp_with(&["-f", "-", "-k"], &lines.join("\n"));
+    let shown: Vec<_> = ran.out.lines().collect();
+    assert_eq!(
+        shown[..6],
+        [
+            "No subgraph.",
+            "Add subgraph 'g'",
+            "Add subgraph 'h'",
+            "Add subgraph 'g'",
+            "label: g\tsubgraph: \"vhost:1;phy:0 nq 1\"",
+            "label: h\tsubgraph: \"vhost:2;phy:0 nq 1\"",
+        ]
+    );
+    let url = shown
+        .iter()
+        .find(|line| line.starts_with("http://127.0.0.1:"))
+        .unwrap();
+    let marks = "/panel/#subgraph=g,vhost:1,phy:0nq1&subgraph=h,vhost:2,phy:0nq1";
+    assert!(url.ends_with(marks), "{url}");
+    let dot = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        dot.contains("; subgraph cluster1 {label=\"g\" vhost_1; phy_0nq1}; subgraph cluster2 "),
+        "{dot}"
+    );
+    assert_eq!(shown.last(), Some(&"Delete subgraph 'h'"));
+    for text in [
+        "There is no subgraph 'h'",
+        "Invalid syntax 'add x'!",
+        "Invalid syntax 'add x zap:1'!",
+        "'zap:1' has no known port type",
+        "Ivalid subcommand 'foo'!",
+    ] {
+        assert!(ran.err.contains(text), "{text}: {}", ran.err);
+    }
+    let ran = Fake::start(original).spp(&["topo", "http"]);
+    assert!(
+        ran.code == 1 && ran.err.contains("serves no page"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -132,7 +327,7 @@ fn completion_knows_commands_ids_and_ports() {
     let words = |head: &str| completion.complete(head).words;
     for (head, expected) in [
         ("st", &["status "][..]),
-        ("to", &["topo ", "top "]),
+        ("to", &["topo ", "top ", "topo_subgraph "]),
         ("nfv ", &["1; ", "2; "]),
         ("sec 2", &["2; "]),
         ("nfv 1; un", &["unpatch "]),

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -208,10 +209,20 @@ impl Browser {
         self.call("Input.insertText", json!({"text": text}));
     }
 
-    /// A picture of what is shown, as PNG in Base64.
-    pub fn picture(&mut self) -> String {
+    /// Writes a picture of what is shown.
+    pub fn picture(&mut self, file: &Path) {
         let shot = self.call("Page.captureScreenshot", json!({"format": "png"}));
-        shot["data"].as_str().expect("a picture").to_owned()
+        let mut decoder = Command::new("base64")
+            .arg("-d")
+            .stdin(Stdio::piped())
+            .stdout(File::create(file).expect("the picture's file"))
+            .spawn()
+            .expect("base64 starts");
+        let mut input = decoder.stdin.take().expect("piped");
+        let data = shot["data"].as_str().expect("a picture");
+        input.write_all(data.as_bytes()).expect("decoded");
+        drop(input);
+        assert!(decoder.wait().expect("base64 ends").success());
     }
 
     /// Requests by their address, and the complaints in the console.

@@ -8,6 +8,7 @@ mod browser;
 use std::time::Duration;
 
 use browser::Browser;
+use serde_json::json;
 use testbed::{Panel, wait_until};
 
 /// For a condition to come, on a busy machine.
@@ -189,7 +190,52 @@ fn cables_are_dragged_and_clicked_away_and_packets_follow() {
         let what = format!("nfv 2 to be {after}");
         wait_until(&what, LIMIT, || panel.detail(2).status == after);
     }
+    if let Some(folder) = std::env::var_os("SPP_PAGE_PICTURES") {
+        portray(&panel, &mut browser, folder.as_ref());
+    }
     finish(panel, browser);
+}
+
+/// Makes the pictures of the documentation: a small panel with guests, in light and dark.
+fn portray(panel: &Panel, browser: &mut Browser, folder: &std::path::Path) {
+    for line in [
+        "nfv 1 patch nullpmd:1 ring:0",
+        "nfv 1 add vhost:1",
+        "nfv 1 add vhost:2",
+        "nfv 1 patch vhost:1 vhost:2",
+        "nfv 1 patch ring:1 vhost:1",
+        "nfv 2 add vhost:3",
+        "nfv 2 add memif:0",
+        "nfv 2 patch vhost:3 ring:1",
+        "nfv 2 add nullpmd:8",
+    ] {
+        panel.ok(line);
+    }
+    let size = json!({"width": 1280, "height": 640, "deviceScaleFactor": 1, "mobile": false});
+    browser.call("Emulation.setDeviceMetricsOverride", size);
+    browser.value("location.hash = 'subgraph=guest1,vhost:1,vhost:2&subgraph=guest2,vhost:3'");
+    browser.wait("document.querySelectorAll('.in .group').length === 3");
+    browser.wait("document.querySelectorAll('.cable').length === 5");
+    browser.value("document.querySelector('#hush').click()");
+    browser.value("document.activeElement.blur()");
+    let counter = format!("Number({}?.dataset.packets)", chip("nfv:2", "ring:0"));
+    for _ in 0..2 {
+        let seen = browser.value(&counter);
+        browser.wait(&format!("{counter} > {seen}"));
+    }
+    let script = folder.join("topo.rcp");
+    let picture = folder.join("topology.png");
+    let lines = format!(
+        "topo_subgraph add guest1 vhost:1,vhost:2\ntopo_subgraph add guest2 vhost:3\ntopo {} --rates 1\n",
+        picture.display()
+    );
+    std::fs::write(&script, lines).expect("a script");
+    panel.ok(&format!("-f {}", script.display()));
+    for scheme in ["light", "dark"] {
+        let feature = json!({"name": "prefers-color-scheme", "value": scheme});
+        browser.call("Emulation.setEmulatedMedia", json!({"features": [feature]}));
+        browser.picture(&folder.join(format!("panel-{scheme}.png")));
+    }
 }
 
 #[test]
