@@ -56,6 +56,19 @@ impl Client {
         }
     }
 
+    /// The same access to another controller.
+    pub fn at(&self, address: Address) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
+    /// The same access with other limits for the connection and for each read.
+    pub fn with_other_limits(&self, connect: Duration, read: Duration) -> Self {
+        Self::with_limits(self.address.clone(), connect, read)
+    }
+
     /// Address of the controller.
     pub fn address(&self) -> &Address {
         &self.address
@@ -71,9 +84,19 @@ impl Client {
         self.call(Method::PUT, path, Some(body)).map(drop)
     }
 
+    /// Makes a resource; gives what the controller answers.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.call(Method::POST, path, Some(body))
+    }
+
     /// Deletes a resource.
     pub fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.call(Method::DELETE, path, None).map(drop)
+        self.delete_for(path).map(drop)
+    }
+
+    /// Deletes a resource; gives what the controller answers.
+    pub fn delete_for(&self, path: &str) -> Result<Value, Failure> {
+        self.call(Method::DELETE, path, None)
     }
 
     /// Reads a resource of a known form.

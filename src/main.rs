@@ -12,6 +12,7 @@ mod failure;
 mod rates;
 mod render;
 mod script;
+mod session;
 mod shell;
 mod style;
 #[cfg(test)]
@@ -26,7 +27,13 @@ use std::process::ExitCode;
 use crate::cli::Options;
 use crate::client::Client;
 use crate::context::Context;
+use crate::failure::Failure;
 use crate::script::Source;
+use crate::session::Session;
+use crate::session::config::Config;
+use crate::session::history::History;
+use crate::session::plugins::Plugins;
+use crate::session::servers::Servers;
 use crate::style::Style;
 
 fn main() -> ExitCode {
@@ -36,8 +43,16 @@ fn main() -> ExitCode {
     };
     let mut out = BufWriter::new(io::stdout());
     let mut err = io::stderr();
+    let session = match session(&options) {
+        Ok(session) => session,
+        Err(failure) => {
+            eprintln!("{failure}");
+            return ExitCode::from(failure.code());
+        }
+    };
+    let address = options.bind_addr.first().cloned().unwrap_or_default();
     let mut context = Context {
-        client: Client::new(options.bind_addr.clone()),
+        client: Client::new(address),
         out: &mut out,
         err: &mut err,
         json: options.json,
@@ -45,6 +60,7 @@ fn main() -> ExitCode {
         full_screen: io::stdin().is_terminal() && io::stdout().is_terminal(),
         interrupt: Default::default(),
         leave: false,
+        session,
     };
     let typed = io::stdin().is_terminal();
     // Not locked: the line editor reads from it too.
@@ -52,13 +68,35 @@ fn main() -> ExitCode {
     ExitCode::from(run(&mut context, &options, typed, &mut input))
 }
 
+/// What the options and the environment say of the shell itself.
+fn session(options: &Options) -> Result<Session, Failure> {
+    let config = options.config.as_deref().map(Config::load).transpose()?;
+    Ok(Session {
+        config: config.unwrap_or_default(),
+        servers: Servers::new(options.bind_addr.clone()),
+        history: History::at_home(std::env::var_os("HOME")),
+        plugins: Plugins::from_environment(),
+        ..Session::default()
+    })
+}
+
 /// Does what the options say; gives the exit status. `typed`: somebody sits at the input.
 fn run(context: &mut Context, options: &Options, typed: bool, input: &mut dyn BufRead) -> u8 {
+    if options.wait_pri
+        && let Err(failure) = commands::wait_for_primary(context)
+    {
+        // Who types sees it, and may wait longer.
+        if !typed {
+            context.print_json_failure(&failure);
+            context.print_failure("", &failure);
+            return failure.code();
+        }
+    }
     if let Some(path) = &options.file {
         return script::run_file(context, path, input, options.keep_going);
     }
     let result = if !options.command.is_empty() {
-        commands::execute(context, &options.command.join(" "))
+        commands::execute(context, &commands::line(&options.command))
     } else if typed {
         shell::run(context)
     } else {

@@ -1,8 +1,14 @@
 //! The table of commands: the one place that knows their names, arguments and help. Execution,
 //! `help` and completion are all driven by it.
 
-use crate::commands::spec::{Action, Arg, Command, Place, Ports, Values};
-use crate::commands::{forward, help, launch, leave, nfv, ports, pri, status, top, topo, wait};
+mod components;
+mod local;
+mod panel;
+
+use crate::commands::spec::{Action, Arg, Command, Place, Target, Values};
+use crate::commands::{help, leave, status, top, topo, wait};
+use components::{MIRROR, PCAP, VF};
+use panel::{NFV, PRIMARY};
 
 /// Kinds of processes that have an id, in the order of the original's lists.
 pub const SECONDARIES: &[&str] = &["nfv", "vf", "mirror", "pcap"];
@@ -15,6 +21,8 @@ pub static COMMANDS: &[Command] = &[
         args: &[],
         summary: "who is there, and all patches with their counters",
         details: "",
+        rest: &["GET /v1/processes", "GET /v1/details"],
+        wire: &["status", "_detail"],
         action: Action::Run(status::run),
     },
     Command {
@@ -23,6 +31,8 @@ pub static COMMANDS: &[Command] = &[
         args: &[],
         summary: "a command for the primary: `pri; COMMAND`",
         details: "",
+        rest: &[],
+        wire: &[],
         action: Action::Primary(PRIMARY),
     },
     Command {
@@ -31,7 +41,39 @@ pub static COMMANDS: &[Command] = &[
         args: &[],
         summary: "a command for the nfv process ID: `nfv ID; COMMAND`",
         details: "The older name `sec` means the same.",
-        action: Action::Nfv(NFV),
+        rest: &[],
+        wire: &[],
+        action: Action::Secondary(Target::Nfv, NFV),
+    },
+    Command {
+        name: "vf",
+        aliases: &[],
+        args: &[],
+        summary: "a command for the vf process ID: `vf ID; COMMAND`",
+        details: "",
+        rest: &[],
+        wire: &[],
+        action: Action::Secondary(Target::Vf, VF),
+    },
+    Command {
+        name: "mirror",
+        aliases: &[],
+        args: &[],
+        summary: "a command for the mirror process ID: `mirror ID; COMMAND`",
+        details: "",
+        rest: &[],
+        wire: &[],
+        action: Action::Secondary(Target::Mirror, MIRROR),
+    },
+    Command {
+        name: "pcap",
+        aliases: &[],
+        args: &[],
+        summary: "a command for the pcap process ID: `pcap ID; COMMAND`",
+        details: "",
+        rest: &[],
+        wire: &[],
+        action: Action::Secondary(Target::Pcap, PCAP),
     },
     Command {
         name: "topo",
@@ -51,6 +93,8 @@ pub static COMMANDS: &[Command] = &[
         summary: "the topology as a drawing (`topo term`) or as a file (`topo FILE.dot`, `.json`)",
         details: "`topo term` measures rates for half a second and draws each process as a box: a line a\n\
                   patch, with its rate and its drops, and lines outside for rings between them.",
+        rest: &["GET /v1/details", "GET /v1/nfvs/{id}"],
+        wire: &["_detail", "status"],
         action: Action::Run(topo::run),
     },
     Command {
@@ -72,6 +116,8 @@ pub static COMMANDS: &[Command] = &[
         details: "Every S seconds (1), N times (without end). On a terminal q or Ctrl-C ends it.\n\
                   busy: share of the worker's time in rounds that moved packets. cycles/packet: those\n\
                   cycles by packets. burst: packets received by a poll that found any.",
+        rest: &["GET /v1/details"],
+        wire: &["_detail"],
         action: Action::Run(top::run),
     },
     Command {
@@ -96,8 +142,26 @@ pub static COMMANDS: &[Command] = &[
         ],
         summary: "wait until a process is registered (at most S seconds; 20 if not said)",
         details: "`wait pri`, `wait nfv 1`. For scripts: exit status 0 when it is there.",
+        rest: &["GET /v1/processes"],
+        wire: &[],
         action: Action::Run(wait::run),
     },
+    local::CONFIG,
+    local::SERVER,
+    local::RECORD,
+    local::RECORD_STOP,
+    local::PLAYBACK,
+    local::HISTORY,
+    local::REDO,
+    local::LOAD_CMD,
+    local::INSPECT,
+    local::ENV,
+    local::PWD,
+    local::CD,
+    local::LS,
+    local::MKDIR,
+    local::CAT,
+    local::LESS,
     Command {
         name: "help",
         aliases: &["?"],
@@ -108,6 +172,8 @@ pub static COMMANDS: &[Command] = &[
         }],
         summary: "all commands, or one of them in detail (`help nfv patch`)",
         details: "",
+        rest: &[],
+        wire: &[],
         action: Action::Run(help::run),
     },
     Command {
@@ -120,6 +186,15 @@ pub static COMMANDS: &[Command] = &[
         }],
         summary: "leave; `bye sec` ends all secondaries, `bye all` the primary too, and the shell stays",
         details: "",
+        rest: &[
+            "GET /v1/processes",
+            "DELETE /v1/nfvs/{id}",
+            "DELETE /v1/vfs/{id}",
+            "DELETE /v1/mirrors/{id}",
+            "DELETE /v1/pcaps/{id}",
+            "DELETE /v1/primary",
+        ],
+        wire: &["exit"],
         action: Action::Run(leave::bye),
     },
     Command {
@@ -128,191 +203,8 @@ pub static COMMANDS: &[Command] = &[
         args: &[],
         summary: "leave",
         details: "",
+        rest: &[],
+        wire: &[],
         action: Action::Run(leave::exit),
     },
 ];
-
-/// Commands of an nfv process.
-static NFV: &[Command] = &[
-    Command {
-        name: "status",
-        aliases: &[],
-        args: &[],
-        summary: "ports and patches, with counters and workers",
-        details: "",
-        action: Action::Run(nfv::status),
-    },
-    ADD,
-    DEL,
-    Command {
-        name: "patch",
-        aliases: &[],
-        args: &[
-            SRC,
-            DST,
-            Arg {
-                name: "CPU",
-                values: Values::Number(0, 4095),
-                place: Place::After("on"),
-            },
-        ],
-        summary: "packets from SRC go to DST; replaces the patch that SRC has",
-        details: "`on CPU` names the worker that runs it. Queues: `patch phy:0 nq 1 ring:0`.",
-        action: Action::Run(ports::patch),
-    },
-    RESET,
-    UNPATCH,
-    FORWARD,
-    STOP,
-    CLEAR,
-    Command {
-        name: "exit",
-        aliases: &[],
-        args: &[],
-        summary: "end the process",
-        details: "",
-        action: Action::Run(nfv::exit),
-    },
-];
-
-/// Commands of the primary.
-static PRIMARY: &[Command] = &[
-    Command {
-        name: "status",
-        aliases: &[],
-        args: &[],
-        summary: "lcores, forwarder, physical ports and rings, with counters",
-        details: "",
-        action: Action::Run(pri::status),
-    },
-    ADD,
-    DEL,
-    Command {
-        name: "patch",
-        aliases: &[],
-        args: &[SRC, DST],
-        summary: "packets from SRC go to DST; replaces the patch that SRC has",
-        details: "",
-        action: Action::Run(ports::patch),
-    },
-    RESET,
-    UNPATCH,
-    FORWARD,
-    STOP,
-    CLEAR,
-    Command {
-        name: "launch",
-        aliases: &[],
-        args: &[Arg {
-            name: "TYPE [ID] EAL-OPTIONS -- OPTIONS",
-            values: Values::Rest,
-            place: Place::Optional,
-        }],
-        summary: "the primary starts a secondary (TYPE: nfv, vf, mirror, pcap)",
-        details: "The answer says that the primary took the order; `wait nfv ID` says that it runs.\n\
-                  launch nfv 1 -l 1,2 -m 512 -- -n 1 -s 127.0.0.1:6666",
-        action: Action::Run(launch::run),
-    },
-    Command {
-        name: "exit",
-        aliases: &[],
-        args: &[],
-        summary: "end the primary; secondaries stay",
-        details: "",
-        action: Action::Run(pri::exit),
-    },
-];
-
-const SRC: Arg = Arg {
-    name: "SRC",
-    values: Values::Port(Ports::Any),
-    place: Place::Required("Error: Params are required!"),
-};
-
-const DST: Arg = Arg {
-    name: "DST",
-    values: Values::Port(Ports::Any),
-    place: Place::Required("Error: Dst port is required!"),
-};
-
-const ADD: Command = Command {
-    name: "add",
-    aliases: &[],
-    args: &[
-        Arg {
-            name: "PORT",
-            values: Values::Port(Ports::New),
-            place: Place::Required("Port is required!"),
-        },
-        Arg {
-            name: "MODE",
-            values: Values::Choice(&["server", "client"]),
-            place: Place::Optional,
-        },
-    ],
-    summary: "open a port: ring:N, vhost:N, pcap:N, nullpmd:N, tap:N, memif:N",
-    details: "For vhost, `server` or `client` says which end of the socket it is.",
-    action: Action::Run(ports::add),
-};
-
-const DEL: Command = Command {
-    name: "del",
-    aliases: &[],
-    args: &[Arg {
-        name: "PORT",
-        values: Values::Port(Ports::Removable),
-        place: Place::Required("Port is required!"),
-    }],
-    summary: "close a port, after its patches are taken out",
-    details: "Physical ports stay.",
-    action: Action::Run(ports::del),
-};
-
-const RESET: Command = Command {
-    name: "patch reset",
-    aliases: &[],
-    args: &[],
-    summary: "take out all patches",
-    details: "",
-    action: Action::Run(ports::reset),
-};
-
-const UNPATCH: Command = Command {
-    name: "unpatch",
-    aliases: &[],
-    args: &[Arg {
-        name: "SRC",
-        values: Values::Port(Ports::Patched),
-        place: Place::Required("Error: Src port is required!"),
-    }],
-    summary: "take out the patch that has this source",
-    details: "",
-    action: Action::Run(ports::unpatch),
-};
-
-const FORWARD: Command = Command {
-    name: "forward",
-    aliases: &[],
-    args: &[],
-    summary: "start to forward packets",
-    details: "",
-    action: Action::Run(forward::forward),
-};
-
-const STOP: Command = Command {
-    name: "stop",
-    aliases: &[],
-    args: &[],
-    summary: "stop to forward packets; patches stay",
-    details: "",
-    action: Action::Run(forward::stop),
-};
-
-const CLEAR: Command = Command {
-    name: "clear",
-    aliases: &[],
-    args: &[],
-    summary: "count packets from here on",
-    details: "",
-    action: Action::Run(forward::clear),
-};

@@ -2,8 +2,10 @@
 
 pub mod boxes;
 pub mod columns;
+pub mod components;
 pub mod counters;
 pub mod dot;
+pub mod flow;
 pub mod rates;
 pub mod status;
 pub mod units;
