@@ -9,6 +9,7 @@ mod commands;
 mod complete;
 mod context;
 mod failure;
+mod generate;
 mod rates;
 mod render;
 mod script;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 
 use crate::cli::Options;
 use crate::client::Client;
+use crate::complete::Completion;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::script::Source;
@@ -95,7 +97,10 @@ fn run(context: &mut Context, options: &Options, typed: bool, input: &mut dyn Bu
     if let Some(path) = &options.file {
         return script::run_file(context, path, input, options.keep_going);
     }
-    let result = if !options.command.is_empty() {
+    let words: Vec<&str> = options.command.iter().map(String::as_str).collect();
+    let result = if let Some(result) = hidden(context, &words) {
+        result
+    } else if !words.is_empty() {
         commands::execute(context, &commands::line(&options.command))
     } else if typed {
         shell::run(context)
@@ -109,4 +114,25 @@ fn run(context: &mut Context, options: &Options, typed: bool, input: &mut dyn Bu
             failure.code()
         }
     }
+}
+
+/// Commands for other programs: completion for the system's shells, and what is generated from the
+/// table of commands.
+fn hidden(context: &mut Context, words: &[&str]) -> Option<Result<(), Failure>> {
+    match *words {
+        ["__complete", line] => Some(offer(context, line)),
+        ["__generate", folder] => Some(generate::write(folder)),
+        _ => None,
+    }
+}
+
+/// Writes candidates, one a line; a blank at the end says that nothing more belongs to the word.
+fn offer(context: &mut Context, line: &str) -> Result<(), Failure> {
+    let found = Completion::new(&context.client, &context.session).complete(line);
+    for word in found.words {
+        // The system's shell would take a semicolon for itself; the command does without.
+        writeln!(context.out, "{}", word.replace(';', ""))?;
+    }
+    context.out.flush()?;
+    Ok(())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Deepest playback within a playback; a file that plays itself ends there.
 const DEEPEST: usize = 16;
 /// Most lines that may wait for their turn.
-const MOST_LINES: usize = 100_000;
+const MOST_LINES: usize = 20_000;
 
 /// A file into which lines are written.
 #[derive(Debug)]
