@@ -10,7 +10,9 @@ const HEADER: &str =
 
 fn options_in(shell: Shell) -> String {
     let mut bytes = Vec::new();
-    clap_complete::generate(shell, &mut options(), "spp", &mut bytes);
+    // In zsh's file a colon in the name of a value would begin another value.
+    let mut options = options().mut_arg("bind_addr", |arg| arg.value_name("ADDR"));
+    clap_complete::generate(shell, &mut options, "spp", &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -82,6 +84,8 @@ pub fn zsh() -> String {
     let ours = r#"
 _spp_words() {
     local line="${(j: :)words[1,CURRENT-1]} $PREFIX" server="${opt_args[-b]:-${opt_args[--bind-addr]}}"
+    # Colons come with a backslash.
+    server="${server//\\/}"
     local -a found
     found=("${(@f)$(command spp ${server:+-b} ${server:+"$server"} __complete "${line# }" 2>/dev/null)}")
     # Words that go on, such as ring:, have no blank at their end.

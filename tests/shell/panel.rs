@@ -10,7 +10,7 @@ use std::time::Duration;
 use controller::{Config, Controller};
 
 /// For anything to happen on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(15);
 
 /// Replies to `_get_client_id` and `status`.
 const PRIMARY: [&str; 2] = [
@@ -159,12 +159,16 @@ fn play(controller: SocketAddr, [identity, status]: [&'static str; 2]) -> JoinHa
             let command = String::from_utf8_lossy(&bytes[..count]).into_owned();
             let word = command.split(' ').next().unwrap_or_default();
             let old = identity == PRIMARY[0] || identity == NFV[0];
-            let reply = match word {
+            let mut reply = match word {
                 "_get_client_id" => identity.to_owned(),
                 "status" => status.to_owned(),
                 _ if old => format!(r#"{{"result":"succeeded","command":"{word}"}}"#),
                 _ => r#"{ "results": [ { "result": "success" } ] }"#.to_owned(),
             };
+            if old {
+                // They fill their replies up with NULs.
+                reply.extend(std::iter::repeat_n('\0', 32768 - reply.len()));
+            }
             if stream.write_all(reply.as_bytes()).is_err() || word == "exit" {
                 break;
             }

@@ -42,7 +42,7 @@ fn terminal(command: Command) -> PtySession {
 fn types_and_runs(shell: &mut PtySession, panel: &Panel) {
     let other = format!("-b {}", panel.rest);
     for (typed, printed) in [
-        ("spp pc\t4 sta\t".to_owned(), "Components:"),
+        ("spp pc\t4 stat\t".to_owned(), "Components:"),
         (format!("spp {other} mirror \tstatus"), "[ring:3, ring:4]"),
         // A word with a colon in it, twice.
         ("spp nfv 1 del vh\t".to_owned(), "Delete vhost:1."),
@@ -98,7 +98,7 @@ fn fish_completes_words_ids_ports_files_and_options() {
         ("spp sta", "status"),
         ("spp nfv 1 un", "unpatch"),
         ("spp pcap ", "4"),
-        ("spp nfv 1 del ", "vhost:1\nnullpmd:2"),
+        ("spp nfv 1 del ", "vhost:1\nring:0\nnullpmd:2"),
         (
             &format!("spp -b {} vf 2 component stop ", panel.rest),
             "fw\nmg\ncls",
