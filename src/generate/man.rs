@@ -44,9 +44,8 @@ pub fn page() -> String {
     }
     text.push_str(".SH FILES\n.TP\n.B ~/.spp_history\nLines that were typed.\n");
     text.push_str(".TP\n.B ~/.config/spp/plugins\nPrograms that `load_cmd` makes commands.\n");
-    text.push_str(
-        ".SH \"SEE ALSO\"\n.BR spp\\-ctl (1),\n.BR spp\\-primary (1),\n.BR spp\\-nfv (1)\n",
-    );
+    text.push_str(".SH \"SEE ALSO\"\n");
+    text.push_str(".I shell.md\nand\n.I commands.md\nin share/doc/spp/docs below the folder that SPP is installed in\n");
     text
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use controller::{Config, Controller};
 
 /// For anything to happen on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(15);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Replies to `_get_client_id` and `status`.
 const PRIMARY: [&str; 2] = [
