@@ -73,16 +73,18 @@ const LONGEST_LINE: usize = protocol::command::MAX_COMMAND;
 /// here, if one is wanted; the words are for the caller, who knows the place of the line.
 pub fn execute(context: &mut Context, line: &str) -> Result<(), Failure> {
     let json = context.json;
-    let mut result =
-        playback::note(context, line).and_then(|()| execute_line(context, line.trim()));
+    let result = playback::note(context, line).and_then(|()| execute_line(context, line.trim()));
+    let result = told(context, result);
+    // The line itself may have asked for documents.
     context.json = json;
-    if result.is_ok() {
-        result = playback::drain(context);
-    }
-    if let Err(failure) = &result {
-        context.print_json_failure(failure);
-    }
-    result
+    result?;
+    let result = playback::drain(context);
+    told(context, result)
+}
+
+/// Writes the document of a failure, if one is wanted.
+fn told(context: &mut Context, result: Result<(), Failure>) -> Result<(), Failure> {
+    result.inspect_err(|failure| context.print_json_failure(failure))
 }
 
 fn execute_line(context: &mut Context, line: &str) -> Result<(), Failure> {

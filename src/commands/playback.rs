@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::commands::args::Args;
-use crate::commands::{execute_line, is_comment, quote, split};
+use crate::commands::{execute_line, is_comment, quote, split, told};
 use crate::context::{Context, Outcome, Report};
 use crate::failure::Failure;
 use crate::session::record::Record;
@@ -101,13 +101,13 @@ pub fn drain(context: &mut Context) -> Result<(), Failure> {
         let line = queued.line.trim();
         ran += 1;
         let result = echo(context, line).and_then(|()| execute_line(context, line));
+        let result = told(context, result);
         context.json = json;
         if let Err(failure) = result {
             if matches!(failure, Failure::Output(_)) {
                 context.session.queue.clear();
                 return Err(failure);
             }
-            context.print_json_failure(&failure);
             context.print_failure(&queued.place, &failure);
             failed += 1;
             worst = worst.max(failure.code());

@@ -42,13 +42,18 @@ fn json_is_one_document_a_line() {
         ran,
         done(r#"{"result":"succeeded","message":"Add vhost:1."}"#)
     );
-    let ran = fake.spp(&["--json", "nfv 1; add ring:50"]);
-    let document: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(
-        (ran.code, &document["result"], &document["status"]),
-        (1, &json!("failed"), &json!(409))
-    );
-    assert!(ran.err.contains("ring:50 does not exist"), "{}", ran.err);
+    for words in [
+        &["--json", "nfv 1; add ring:50"][..],
+        &["nfv 1; add ring:50 --json"],
+    ] {
+        let ran = fake.spp(words);
+        let document: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(
+            (ran.code, &document["result"], &document["status"]),
+            (1, &json!("failed"), &json!(409))
+        );
+        assert!(ran.err.contains("ring:50 does not exist"), "{}", ran.err);
+    }
     let ran = fake.spp_with(&["--json"], "status\nfoo\n");
     assert_eq!(
         ran.out.lines().filter(|line| line.starts_with('{')).count(),
