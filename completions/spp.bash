@@ -94,8 +94,7 @@ _spp_line() {
                 ;;
         esac
     done
-    local IFS=$'\n'
-    COMPREPLY=($(command spp "${server[@]}" __complete "$rest" 2>/dev/null))
+    mapfile -t COMPREPLY < <(command spp "${server[@]}" __complete "$rest" 2>/dev/null)
     # Words that go on, such as ring:, have no blank at their end.
     compopt -o nospace
     # For bash a word may begin behind a colon.
