@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds SPP in release mode and installs it: the binaries under both spellings of their names
-# (spp-nfv, and spp_nfv as a link), and the documentation. --uninstall takes all of it away again.
+# (spp-nfv, and spp_nfv as a link), the documentation, the man page, completion for bash, zsh and
+# fish, and sample plugins. --uninstall takes all of it away again.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -9,7 +10,7 @@ usage() {
     cat <<'END'
 usage: scripts/install.sh [--prefix DIR] [--destdir DIR] [--bin-dir DIR] [--uninstall]
 
-  --prefix DIR   where it will be used (default /usr/local): DIR/bin, DIR/share/doc/spp
+  --prefix DIR   where it will be used (default /usr/local): DIR/bin, DIR/share
   --destdir DIR  put everything under DIR instead of /, to be packaged
   --bin-dir DIR  install the spp* programs of this folder instead of building
   --uninstall    remove what was installed with the same --prefix and --destdir
@@ -122,6 +123,15 @@ put 0644 README.md share/doc/spp/README.md
 while IFS= read -r doc; do
     put 0644 "$doc" "share/doc/spp/$doc"
 done < <(find docs -type f -name '*.md' | sort)
+for page in docs/man/*.1; do
+    put 0644 "$page" "share/man/man1/${page##*/}"
+done
+put 0644 completions/spp.bash share/bash-completion/completions/spp
+put 0644 completions/_spp share/zsh/site-functions/_spp
+put 0644 completions/spp.fish share/fish/vendor_completions.d/spp.fish
+for plugin in plugins/*; do
+    put 0755 "$plugin" "share/spp/plugins/${plugin##*/}"
+done
 
 say "installed under $ROOT: ${#PROGRAMS[@]} programs ($(sed -n 's:^bin/\(..*\):\1:p' "$LIST" | tr '\n' ' ')) and the documentation"
 case :$PATH: in

@@ -66,6 +66,8 @@ libnuma-dev|runtime|DPDK was built with NUMA support|pc:numa|libnuma's headers
 libpcap-dev|runtime|DPDK's pcap driver was built with it|pc:libpcap|libpcap's headers
 python3|runtime|the demo reads the counters' JSON with it|cmd:python3|Python 3.9 or newer
 python3-venv|tests|the tester of the REST interface is installed with it|cmd:python3|Python 3.10 or newer with venv and pip
+zsh|tests|completion of spp is tried in it|cmd:zsh|zsh
+fish|tests|completion of spp is tried in it|cmd:fish|fish 3 or newer
 iproute2|tests|ip: namespaces, veth and tap devices|cmd:ip|iproute2
 ethtool|tests|turns offloads off on the hosts' devices|cmd:ethtool|ethtool
 iperf3|tests|TCP through a panel|cmd:iperf3|iperf3

@@ -15,6 +15,16 @@ pub struct Address {
     pub port: u16,
 }
 
+impl Default for Address {
+    /// Where a controller listens if nobody said otherwise.
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: DEFAULT_PORT,
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{}", self.host, self.port)

@@ -32,7 +32,8 @@ pub const VERSION: &str = concat!(
 #[derive(Debug, Parser)]
 #[command(name = "spp", version = VERSION)]
 pub struct Options {
-    /// Where the controller (spp-ctl) listens; port 7777 if none is given
+    /// Where the controller (spp-ctl) listens; port 7777 if none is given. More than one: commands
+    /// go to the first, `server` switches
     #[arg(
         short,
         long,
@@ -40,7 +41,15 @@ pub struct Options {
         value_name = "ADDR[:PORT]",
         default_value = "127.0.0.1:7777"
     )]
-    pub bind_addr: Address,
+    pub bind_addr: Vec<Address>,
+
+    /// Wait until the primary is registered, at most 20 s
+    #[arg(long)]
+    pub wait_pri: bool,
+
+    /// Read the configuration (`config` shows it) from this YAML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// File with the token that the controller wants (its --token-file)
     #[arg(long, env = "SPP_TOKEN_FILE", value_name = "FILE")]

@@ -60,8 +60,16 @@ impl Client {
         }
     }
 
-    /// The same controller with other limits.
-    pub fn limited(&self, connect: Duration, read: Duration) -> Self {
+    /// The same access to another controller.
+    pub fn at(&self, address: Address) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
+    /// The same access with other limits for the connection and for each read.
+    pub fn with_other_limits(&self, connect: Duration, read: Duration) -> Self {
         Self::with_limits(self.address.clone(), connect, read).secured(self.access.clone())
     }
 
@@ -90,9 +98,19 @@ impl Client {
         })
     }
 
+    /// Makes a resource; gives what the controller answers.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.call(Method::POST, path, Some(body))
+    }
+
     /// Deletes a resource.
     pub fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.call(Method::DELETE, path, None).map(drop)
+        self.delete_for(path).map(drop)
+    }
+
+    /// Deletes a resource; gives what the controller answers.
+    pub fn delete_for(&self, path: &str) -> Result<Value, Failure> {
+        self.call(Method::DELETE, path, None)
     }
 
     /// Reads a resource of a known form.

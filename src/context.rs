@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::session::Session;
 use crate::style::Style;
 use crate::topology::Subgraph;
 
@@ -32,14 +33,21 @@ pub struct Context<'a> {
     pub subgraphs: Vec<Subgraph>,
     /// Set by the command that ends the shell.
     pub leave: bool,
+    /// What is remembered between commands.
+    pub session: Session,
 }
 
 impl Context<'_> {
+    /// True once the user interrupted the command that runs.
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed)
+    }
+
     /// Sleeps for `time`, or less if the user interrupts. Says whether to go on.
     pub fn pause(&self, time: Duration) -> bool {
         let end = Instant::now() + time;
         loop {
-            if self.interrupt.load(Ordering::Relaxed) {
+            if self.interrupted() {
                 return false;
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -55,7 +63,8 @@ impl Context<'_> {
         if self.json {
             writeln!(self.out, "{}", report.json)?;
         } else if !report.text.is_empty() {
-            writeln!(self.out, "{}", report.text.trim_end_matches('\n'))?;
+            let text = &report.text;
+            writeln!(self.out, "{}", text.strip_suffix('\n').unwrap_or(text))?;
         }
         self.out.flush()?;
         Ok(())

@@ -16,6 +16,14 @@ pub enum Failure {
         /// Status of the HTTP answer, if there was one.
         status: Option<u16>,
     },
+    /// Several lines failed, for reasons that were told.
+    #[error("{text}")]
+    Several {
+        /// How many.
+        text: String,
+        /// The highest of their exit statuses.
+        code: u8,
+    },
     /// Nobody answered at the controller's address.
     #[error("{0}")]
     Unreachable(String),
@@ -43,6 +51,7 @@ impl Failure {
         match self {
             Self::Refused { .. } | Self::Output(_) => 1,
             Self::Usage(_) => 2,
+            Self::Several { code, .. } => *code,
             Self::Unreachable(_) => 3,
         }
     }

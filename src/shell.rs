@@ -1,14 +1,13 @@
 //! The shell: lines from a terminal, with history and completion.
 
-use std::cell::RefCell;
-use std::ffi::OsString;
+use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::completion::{Completer, Pair};
 use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -21,8 +20,8 @@ use crate::commands;
 use crate::complete::Completion;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::session::history::settings;
 
-const PROMPT: &str = "spp > ";
 const WELCOME: &str = "Welcome to the SPP CLI. Type `help` or `?` to list commands.\n";
 /// Lines beginning with these are remembered, but are no occasion to write the history.
 const UNWRITTEN: [&str; 4] = ["bye", "exit", "history", "redo"];
@@ -31,20 +30,21 @@ const UNWRITTEN: [&str; 4] = ["bye", "exit", "history", "redo"];
 pub fn run(context: &mut Context) -> Result<(), Failure> {
     // Outside the line editor Ctrl-C ends the command that runs, not the shell.
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&context.interrupt))?;
-    let mut editor: Editor<LineHelper, FileHistory> = Editor::new().map_err(no_terminal)?;
+    let mut editor: Editor<LineHelper, FileHistory> =
+        Editor::with_config(settings()).map_err(no_terminal)?;
     editor.set_completion_type(CompletionType::List);
-    editor.set_helper(Some(LineHelper {
-        completion: Completion::new(&context.client),
-        files: FilenameCompleter::new(),
-    }));
-    let history = History::open(context, &mut editor, std::env::var_os("HOME"));
+    let history = History::open(context, &mut editor);
     writeln!(context.out, "{WELCOME}")?;
     if let Err(failure) = context.client.processes() {
         context.print_failure("", &failure);
     }
     context.out.flush()?;
     while !context.leave {
-        match editor.readline(PROMPT) {
+        // The controller, the configuration or the plugins may be others by now.
+        editor.set_helper(Some(LineHelper {
+            completion: Completion::new(&context.client, &context.session),
+        }));
+        match editor.readline(context.session.config.get("prompt")) {
             Ok(line) => {
                 context.interrupt.store(false, Ordering::Relaxed);
                 if !line.trim().is_empty() {
@@ -83,24 +83,18 @@ fn no_terminal(error: ReadlineError) -> Failure {
     Failure::refused(format!("cannot read from the terminal: {error}"))
 }
 
-/// The file of earlier lines.
+/// Keeps the file of earlier lines.
 struct History {
     path: Option<PathBuf>,
-    warned: RefCell<bool>,
+    warned: Cell<bool>,
 }
 
 impl History {
-    /// `.spp_history` in the folder `home`, made if it is not there.
-    fn open(
-        context: &mut Context,
-        editor: &mut Editor<LineHelper, FileHistory>,
-        home: Option<OsString>,
-    ) -> Self {
-        let home = home.filter(|home| !home.is_empty());
-        let path = home.map(|home| PathBuf::from(home).join(".spp_history"));
+    /// Makes the file if it is not there, and reads it.
+    fn open(context: &mut Context, editor: &mut Editor<LineHelper, FileHistory>) -> Self {
         let history = Self {
-            path,
-            warned: RefCell::new(false),
+            path: context.session.history.path().map(PathBuf::from),
+            warned: Cell::new(false),
         };
         if let Some(path) = &history.path {
             // Others are not to read what was typed.
@@ -147,7 +141,6 @@ impl History {
 /// Ties completion to the line editor.
 struct LineHelper {
     completion: Completion,
-    files: FilenameCompleter,
 }
 
 impl Completer for LineHelper {
@@ -160,15 +153,23 @@ impl Completer for LineHelper {
         _context: &rustyline::Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let found = self.completion.complete(&line[..position]);
-        let pair = |word: String| Pair {
-            display: word.trim_end().to_owned(),
-            replacement: word,
-        };
-        let mut pairs: Vec<Pair> = found.words.into_iter().map(pair).collect();
-        if found.files {
-            let (start, files) = self.files.complete_path(line, position)?;
-            if start == found.start {
-                pairs.extend(files);
+        let mut pairs: Vec<Pair> = found
+            .words
+            .into_iter()
+            .chain(found.hints)
+            .map(|word| Pair {
+                display: word.trim_end().to_owned(),
+                replacement: word,
+            })
+            .collect();
+        if let Some(note) = found.note.filter(|_| pairs.is_empty()) {
+            // Shown as a list of two, of which neither changes the line.
+            for display in [note, String::new()] {
+                let replacement = line[found.start..position].to_owned();
+                pairs.push(Pair {
+                    display,
+                    replacement,
+                });
             }
         }
         Ok((found.start, pairs))
@@ -185,11 +186,17 @@ impl Helper for LineHelper {}
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
     use crate::testing::fake::with_context;
 
     fn editor() -> Editor<LineHelper, FileHistory> {
-        Editor::new().unwrap()
+        Editor::with_config(settings()).unwrap()
+    }
+
+    fn lives_in(context: &mut Context, home: impl Into<OsString>) {
+        context.session.history = crate::session::history::History::at_home(Some(home.into()));
     }
 
     fn home(name: &str) -> PathBuf {
@@ -204,7 +211,8 @@ mod tests {
         let file = home.join(".spp_history");
         let ran = with_context(|context| {
             let mut editor = editor();
-            let history = History::open(context, &mut editor, Some(home.clone().into()));
+            lives_in(context, home.clone());
+            let history = History::open(context, &mut editor);
             assert!(file.exists());
             for (line, written) in [("status", true), ("bye sec", false), ("# note", true)] {
                 editor.add_history_entry(line).unwrap();
@@ -214,9 +222,10 @@ mod tests {
             }
             let text = std::fs::read_to_string(&file).unwrap();
             assert!(text.ends_with("status\nbye sec\n# note\n"), "{text}");
-            let mut again = Editor::new().unwrap();
-            History::open(context, &mut again, Some(home.clone().into()));
-            assert_eq!(again.history().iter().count(), 3);
+            assert_eq!(
+                context.session.history.lines().unwrap(),
+                ["status", "bye sec", "# note"]
+            );
         });
         std::fs::remove_dir_all(&home).unwrap();
         assert_eq!(ran.err, "");
@@ -226,10 +235,12 @@ mod tests {
     fn a_history_that_cannot_be_kept_is_said_once() {
         let ran = with_context(|context| {
             let mut editor = editor();
-            let history = History::open(context, &mut editor, Some("/nonexistent".into()));
+            lives_in(context, "/nonexistent");
+            let history = History::open(context, &mut editor);
             editor.add_history_entry("status").unwrap();
             history.write(context, &mut editor, "status");
-            History::open(context, &mut editor, None).write(context, &mut editor, "status");
+            lives_in(context, "");
+            History::open(context, &mut editor).write(context, &mut editor, "status");
         });
         assert_eq!(
             ran.err.matches("the history is not kept").count(),

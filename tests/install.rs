@@ -108,6 +108,32 @@ fn what_is_installed_runs_under_both_spellings_and_goes_without_a_trace() {
     let doc = dest.join("opt/panel/share/doc/spp");
     assert!(doc.join("README.md").is_file() && doc.join("docs/protocol.md").is_file());
 
+    let share = dest.join("opt/panel/share");
+    for name in [
+        "man/man1/spp.1",
+        "bash-completion/completions/spp",
+        "zsh/site-functions/_spp",
+        "fish/vendor_completions.d/spp.fish",
+    ] {
+        assert!(share.join(name).is_file(), "{name}");
+    }
+    // A plugin is found from where it is installed.
+    let mut shell = Command::new(bin.join("spp"));
+    shell.args(["-f", "-"]).env_remove("SPP_PLUGINS");
+    let mut shell = shell
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut lines = shell.stdin.take().expect("its input");
+    std::io::Write::write_all(&mut lines, b"load_cmd hello\nhello alice\n").expect("written");
+    drop(lines);
+    let out = shell.wait_with_output().expect("it ends");
+    assert_eq!(
+        String::from_utf8_lossy(&out.stdout),
+        "Module 'hello' loaded.\nHello, alice!\n"
+    );
+
     let out = install(&dest, &["--uninstall"]);
     assert!(out.status.success(), "{out:?}");
     assert_eq!(files(&dest), [strange]);

@@ -2,6 +2,8 @@
 
 use protocol::port::PortName;
 
+use protocol::command::component::{ClassifierMac, ComponentName};
+
 use crate::commands::quote;
 use crate::commands::spec::{Arg, Command, Place, Target, Values};
 use crate::failure::Failure;
@@ -11,13 +13,13 @@ use crate::failure::Failure;
 pub enum Given {
     /// For [`Values::Port`].
     Port(PortName),
-    /// For [`Values::Choice`] and [`Values::FileOr`].
+    /// For every kind of single word.
     Word(String),
     /// For [`Values::Number`].
     Number(u64),
     /// For [`Values::Seconds`].
     Seconds(f64),
-    /// For [`Values::Rest`] and [`Values::Command`].
+    /// For [`Values::Rest`], [`Values::Files`] and [`Values::Command`].
     Words(Vec<String>),
 }
 
@@ -26,6 +28,8 @@ pub enum Given {
 pub struct Args {
     /// Whom the command is for.
     pub target: Target,
+    /// The line after the command's name, as it was typed.
+    pub text: String,
     given: Vec<(&'static str, Given)>,
 }
 
@@ -36,6 +40,7 @@ impl Args {
         prefix: &str,
         target: Target,
         words: &[String],
+        text: &str,
     ) -> Result<Self, Failure> {
         let usage = || format!("\nUsage: {}", command.usage(prefix));
         let (options, mut words) = split_options(command, words)
@@ -71,7 +76,11 @@ impl Args {
             let text = format!("'{}' has no meaning here.", quote(&words.join(" ")));
             return Err(Failure::usage(format!("{text}{}", usage())));
         }
-        Ok(Self { target, given })
+        Ok(Self {
+            target,
+            text: text.to_owned(),
+            given,
+        })
     }
 
     fn get(&self, name: &str) -> Option<&Given> {
@@ -87,6 +96,12 @@ impl Args {
             Some(Given::Port(port)) => Ok(port),
             _ => Err(Failure::usage(format!("{name} is required."))),
         }
+    }
+
+    /// A word that the table says is required.
+    pub fn required(&self, name: &str) -> Result<&str, Failure> {
+        self.word(name)
+            .ok_or_else(|| Failure::usage(format!("{name} is required.")))
     }
 
     /// A word, if it was given.
@@ -184,21 +199,19 @@ fn take(arg: &Arg, words: &[&str]) -> Result<(Given, usize), String> {
             quote(word),
             choices.join(", ")
         )),
-        Values::FileOr(_) => one(Given::Word(word.to_owned())),
-        Values::Number(least, most) => {
-            match word
-                .parse()
-                .ok()
-                .filter(|number| (least..=most).contains(number))
-            {
-                Some(number) => one(Given::Number(number)),
-                None => Err(format!(
-                    "{} '{}' is not a whole number from {least} to {most}.",
-                    arg.name,
-                    quote(word)
-                )),
-            }
+        Values::FileOr(_) | Values::File | Values::Folder | Values::Word | Values::Plugin => {
+            one(Given::Word(word.to_owned()))
         }
+        Values::Component | Values::NewComponent => match word.parse::<ComponentName>() {
+            Ok(name) => one(Given::Word(name.to_string())),
+            Err(error) => Err(format!("{error}.")),
+        },
+        Values::Mac => match word.parse::<ClassifierMac>() {
+            Ok(mac) => one(Given::Word(mac.to_string())),
+            Err(error) => Err(format!("{error}.")),
+        },
+        Values::Number(least, most) => number(arg, word, least, most),
+        Values::IdleCpu => number(arg, word, 0, 4095),
         Values::Seconds(least) => {
             match word
                 .parse()
@@ -213,9 +226,20 @@ fn take(arg: &Arg, words: &[&str]) -> Result<(Given, usize), String> {
                 )),
             }
         }
-        Values::Rest | Values::Command => Ok((
+        Values::Rest(_) | Values::Files | Values::Command => Ok((
             Given::Words(words.iter().map(|word| (*word).to_owned()).collect()),
             words.len(),
+        )),
+    }
+}
+
+fn number(arg: &Arg, word: &str, least: u64, most: u64) -> Result<(Given, usize), String> {
+    match word.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok((Given::Number(number), 1)),
+        _ => Err(format!(
+            "{} '{}' is not a whole number from {least} to {most}.",
+            arg.name,
+            quote(word)
         )),
     }
 }

@@ -33,7 +33,7 @@ fn set(context: &Context, args: &Args, action: &str) -> Result<(), crate::failur
 pub fn clear(context: &mut Context, args: &Args) -> Outcome {
     let what = match args.target {
         Target::Nfv(_) => "counters",
-        Target::Primary | Target::Shell => "status",
+        _ => "status",
     };
     let path = format!("{}/{what}", args.target.path());
     context

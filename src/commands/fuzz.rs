@@ -16,8 +16,14 @@ fn understand(line: &str) -> Result<(), Failure> {
     }
     let words = split(line);
     assert_eq!(split(&words.join(" ")), words, "{line:?}");
-    let found = resolve(&words, line)?;
-    Args::parse(found.command, &found.prefix, found.target, found.words).map(drop)
+    let mut found = resolve(&words, line)?;
+    let quoted;
+    if found.command.quotes() {
+        quoted = super::quoted(found.text)?;
+        found.words = &quoted;
+    }
+    let (command, target) = (found.command, found.target);
+    Args::parse(command, &found.prefix, target, found.words, found.text).map(drop)
 }
 
 /// Reads a script to its end.

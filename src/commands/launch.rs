@@ -1,5 +1,7 @@
 //! `pri; launch TYPE [ID] EAL-OPTIONS -- OPTIONS`
 
+use std::time::Duration;
+
 use protocol::reply::ProcessKind;
 use serde_json::{Map, Value, json};
 
@@ -8,6 +10,7 @@ use crate::commands::quote;
 use crate::commands::remote::in_words;
 use crate::commands::spec::Target;
 use crate::commands::table::SECONDARIES;
+use crate::commands::wait;
 use crate::context::{Context, Outcome, Report};
 use crate::failure::Failure;
 
@@ -20,7 +23,7 @@ struct Order {
     app: Map<String, Value>,
 }
 
-/// Sends the order. The process registers later, or never: `wait` tells.
+/// Sends the order and waits a moment for the process; it may register later, or never.
 pub fn run(context: &mut Context, args: &Args) -> Outcome {
     let order = parse(args.words("TYPE [ID] EAL-OPTIONS -- OPTIONS"))?;
     let processes = context.client.processes()?;
@@ -50,10 +53,21 @@ pub fn run(context: &mut Context, args: &Args) -> Outcome {
         .client
         .put("/v1/primary/launch", &body)
         .map_err(|failure| in_words(context, Target::Primary, failure))?;
-    Ok(Report::done(format!(
-        "Send request to launch {}:{}.",
-        order.kind, order.id
-    )))
+    let Order { kind, id, .. } = order;
+    let mut text = format!("Send request to launch {kind}:{id}.");
+    let seconds = context.session.config.get("sec_wait_launch").parse();
+    let limit = Duration::from_secs_f64(seconds.unwrap_or(0.0));
+    let arrived = wait::until(context, limit, |process| {
+        process.kind.word() == kind
+            && process.client_id.map(|id| id.to_string()).as_ref() == Some(&id)
+    });
+    if !arrived {
+        text.push_str(&format!(
+            "\n({kind}:{id} has not registered within {} s; `wait {kind} {id}` waits longer, its log tells more)",
+            limit.as_secs_f64()
+        ));
+    }
+    Ok(Report::done(text))
 }
 
 /// `pri; unlaunch ID`

@@ -3,14 +3,19 @@
 use protocol::reply::ProcessKind;
 
 use crate::commands::args::Args;
+use crate::commands::playback;
+use crate::commands::secondary::exit_line;
 use crate::commands::status::in_order;
 use crate::context::{Context, Outcome, Report};
 use crate::failure::Failure;
 
 /// `exit`: ends the shell.
 pub fn exit(context: &mut Context, _args: &Args) -> Outcome {
+    let closing = playback::close(context);
     context.leave = true;
-    Ok(Report::done("Thank you for using Soft Patch Panel"))
+    Ok(Report::done(format!(
+        "{closing}Thank you for using Soft Patch Panel"
+    )))
 }
 
 /// `bye`: ends the shell; `bye sec`, `bye all`: ends processes instead.
@@ -31,12 +36,10 @@ fn end_processes(context: &mut Context, primary_too: bool) -> Outcome {
         Err(failure) => failures.push(format!("{name} did not end: {failure}")),
     };
     for (kind, id) in in_order(&processes) {
-        // The original's lines: only that of nfv has no full stop.
-        let stop = if kind == "nfv" { "" } else { "." };
         end(
             &format!("/v1/{kind}s/{id}"),
             &format!("{kind} {id}"),
-            &format!("Exit {kind} {id}{stop}"),
+            &exit_line(&kind, id),
         );
     }
     if primary_too {

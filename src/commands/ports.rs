@@ -40,7 +40,7 @@ pub fn del(context: &mut Context, args: &Args) -> Outcome {
     let path = args.target.path();
     let patches = match args.target {
         Target::Nfv(_) => nfv::read(context, args.target)?.patches,
-        Target::Primary | Target::Shell => pri::read_forwarder(context)?.patches,
+        _ => pri::read_forwarder(context)?.patches,
     };
     let name = port.report();
     let body = json!({"action": "del", "port": port.to_string()});

@@ -1,4 +1,4 @@
-//! `pri; status`, `pri; exit`, and what the other commands of the primary have in common.
+//! `pri; status`, and what the other commands of the primary have in common.
 
 use protocol::reply::{ForwarderStatus, PrimaryStatus};
 use serde_json::Value;
@@ -24,18 +24,9 @@ pub fn status(context: &mut Context, _args: &Args) -> Outcome {
     Ok(Report::new(text, with_detail(document, &detail)))
 }
 
-/// `pri; exit`
-pub fn exit(context: &mut Context, _args: &Args) -> Outcome {
-    context
-        .client
-        .delete("/v1/primary")
-        .map_err(|failure| in_words(context, Target::Primary, failure))?;
-    Ok(Report::done("Exit primary"))
-}
-
 /// The forwarder of the primary, or why there is none.
 pub fn read_forwarder(context: &Context) -> Result<ForwarderStatus, Failure> {
-    parse(&get(context)?)?.forwarder.ok_or_else(|| {
+    read(context)?.forwarder.ok_or_else(|| {
         Failure::refused("No forwarder is running. (the primary needs two or more lcores for one)")
     })
 }
@@ -45,8 +36,13 @@ pub fn read_forwarder(context: &Context) -> Result<ForwarderStatus, Failure> {
 pub fn needs_forwarder(context: &Context, target: Target) -> Result<(), Failure> {
     match target {
         Target::Primary => read_forwarder(context).map(drop),
-        Target::Nfv(_) | Target::Shell => Ok(()),
+        _ => Ok(()),
     }
+}
+
+/// Status of the primary.
+pub fn read(context: &Context) -> Result<PrimaryStatus, Failure> {
+    parse(&get(context)?)
 }
 
 fn get(context: &Context) -> Result<Value, Failure> {

@@ -11,15 +11,26 @@ impl Target {
     pub fn path(self) -> String {
         match self {
             Self::Primary => "/v1/primary".to_owned(),
-            Self::Nfv(id) => format!("/v1/nfvs/{id}"),
             Self::Shell => "/v1".to_owned(),
+            _ => format!("/v1/{}s/{}", self.kind(), self.id()),
+        }
+    }
+
+    /// Kind of the process; `primary` if it is none with an id.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Nfv(_) => "nfv",
+            Self::Vf(_) => "vf",
+            Self::Mirror(_) => "mirror",
+            Self::Pcap(_) => "pcap",
+            Self::Primary | Self::Shell => "primary",
         }
     }
 
     /// Id under which the controller keeps its details.
     pub fn id(self) -> u32 {
         match self {
-            Self::Nfv(id) => id,
+            Self::Nfv(id) | Self::Vf(id) | Self::Mirror(id) | Self::Pcap(id) => id,
             Self::Primary | Self::Shell => 0,
         }
     }
@@ -36,12 +47,14 @@ pub fn in_words(context: &Context, target: Target, failure: Failure) -> Failure 
             text: "No spp_primary is running.".to_owned(),
             status: Some(404),
         },
-        Target::Nfv(id) if reason.contains(&format!("sec_id {id} not found")) => {
+        Target::Nfv(id) | Target::Vf(id) | Target::Mirror(id) | Target::Pcap(id)
+            if reason.contains(&format!("sec_id {id} not found")) =>
+        {
             let there = match context.client.processes() {
                 Ok(processes) => registered(&processes),
                 Err(_) => String::new(),
             };
-            let text = format!("\"nfv {id}\" does not exist.{there}");
+            let text = format!("\"{} {id}\" does not exist.{there}", target.kind());
             Failure::Refused {
                 text,
                 status: Some(404),

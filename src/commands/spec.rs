@@ -12,6 +12,12 @@ pub enum Target {
     Primary,
     /// `nfv ID; …`
     Nfv(u32),
+    /// `vf ID; …`
+    Vf(u32),
+    /// `mirror ID; …`
+    Mirror(u32),
+    /// `pcap ID; …`
+    Pcap(u32),
 }
 
 /// Ports that an argument may name; decides what is offered on completion.
@@ -19,12 +25,42 @@ pub enum Target {
 pub enum Ports {
     /// A port to be added: any type that is added at run time.
     New,
-    /// A port of the process that can be deleted.
+    /// A port of the process that can be deleted: not physical, in no patch.
     Removable,
-    /// A port of the process or a ring of the primary.
-    Any,
+    /// A port of the process or a ring of the primary, without a patch from it.
+    Source,
+    /// A port of the process or a ring of the primary, without a patch to it.
+    Destination,
     /// A port that is the source of a patch.
     Patched,
+    /// Any port that a component of the process may be attached to.
+    Any,
+    /// A port that a component of the process is attached to.
+    Attached,
+}
+
+/// What is offered on completion for words that a command looks at itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// Type, id and options of a process to be launched.
+    Launch,
+    /// Words of a flow rule.
+    Flow,
+    /// What is done to VLAN tags at a port.
+    VlanTag,
+    /// Controllers of this shell, and what can be done with them.
+    Server,
+    /// Keys of the configuration.
+    Config,
+    /// What can be done with subgraphs.
+    Subgraph,
+}
+
+impl Offer {
+    /// True if words such as `--json` are meant for somebody else, too.
+    pub fn passes_on(self) -> bool {
+        matches!(self, Self::Launch | Self::Config)
+    }
 }
 
 /// Values that an argument takes.
@@ -42,8 +78,26 @@ pub enum Values {
     Command,
     /// Where a drawing goes: one of these words, or a file.
     FileOr(&'static [&'static str]),
+    /// A file; its name may be quoted.
+    File,
+    /// A folder; its name may be quoted.
+    Folder,
+    /// Files or folders, one or more.
+    Files,
+    /// Any one word; the name of the argument is shown on completion.
+    Word,
+    /// A component of the process.
+    Component,
+    /// A name for a component that is to be.
+    NewComponent,
+    /// A CPU of the process on which no component runs.
+    IdleCpu,
+    /// An address of a network card, or `default`.
+    Mac,
+    /// A plugin that can be loaded.
+    Plugin,
     /// All words that are left, not looked at here.
-    Rest,
+    Rest(Offer),
 }
 
 /// How an argument stands in the line.
@@ -78,7 +132,7 @@ impl Arg {
             _ => self.name.to_owned(),
         };
         match self.place {
-            _ if self.values == Values::Rest => name,
+            _ if matches!(self.values, Values::Rest(_)) => name,
             Place::Required(_) => name,
             Place::Optional => format!("[{name}]"),
             Place::After(word) | Place::Option(word) => format!("[{word} {name}]"),
@@ -93,14 +147,15 @@ pub enum Action {
     Run(fn(&mut Context, &Args) -> Outcome),
     /// It names the primary; these are its commands.
     Primary(&'static [Command]),
-    /// It names, with an id, an nfv process; these are its commands.
-    Nfv(&'static [Command]),
+    /// It names, with an id, another process; these are its commands.
+    Secondary(fn(u32) -> Target, &'static [Command]),
 }
 
-/// An entry in the table: everything that help, completion and execution know of a command.
+/// An entry in the table: everything that help, completion, execution and the generated
+/// documentation know of a command.
 #[derive(Clone, Copy)]
 pub struct Command {
-    /// Name: one word, or two where a command has a special form (`patch reset`).
+    /// Name: one word, or more where a command has several forms (`patch reset`).
     pub name: &'static str,
     /// Other names by which it is known.
     pub aliases: &'static [&'static str],
@@ -110,6 +165,11 @@ pub struct Command {
     pub summary: &'static str,
     /// What else there is to know; lines of the help.
     pub details: &'static str,
+    /// Resources of REST that it uses, `METHOD PATH`. A path that does not begin with `/v1` goes on
+    /// from that of the process.
+    pub rest: &'static [&'static str],
+    /// What the controller then says to the process.
+    pub wire: &'static [&'static str],
     /// What it does.
     pub action: Action,
 }
@@ -124,7 +184,7 @@ impl Command {
     pub fn inner(&self) -> &'static [Command] {
         match self.action {
             Action::Run(_) => &[],
-            Action::Primary(commands) | Action::Nfv(commands) => commands,
+            Action::Primary(commands) | Action::Secondary(_, commands) => commands,
         }
     }
 
@@ -133,8 +193,37 @@ impl Command {
         match self.action {
             Action::Run(_) => String::new(),
             Action::Primary(_) => format!("{}; ", self.name),
-            Action::Nfv(_) => format!("{} ID; ", self.name),
+            Action::Secondary(..) => format!("{} ID; ", self.name),
         }
+    }
+
+    /// Path of the process that it names; empty for commands of the shell.
+    pub fn base(&self) -> String {
+        match self.action {
+            Action::Run(_) => String::new(),
+            Action::Primary(_) => Target::Primary.path(),
+            Action::Secondary(..) => format!("/v1/{}s/{{id}}", self.name),
+        }
+    }
+
+    /// True if its words are split as in a system shell: quotes keep blanks together.
+    pub fn quotes(&self) -> bool {
+        let file = |arg: &Arg| {
+            matches!(
+                arg.values,
+                Values::File | Values::Folder | Values::Files | Values::FileOr(_)
+            )
+        };
+        self.args.iter().any(file)
+    }
+
+    /// The resources of REST that it uses, with whole paths.
+    pub fn resources(&self, base: &str) -> Vec<String> {
+        let whole = |resource: &&str| match resource.split_once(' ') {
+            Some((method, path)) if !path.starts_with("/v1") => format!("{method} {base}{path}"),
+            _ => (*resource).to_owned(),
+        };
+        self.rest.iter().map(whole).collect()
     }
 
     /// Name and arguments, after `prefix`.

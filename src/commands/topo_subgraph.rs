@@ -10,7 +10,11 @@ use crate::topology::Subgraph;
 
 /// `topo_subgraph`, `topo_subgraph add LABEL PORTS`, `topo_subgraph del LABEL`
 pub fn run(context: &mut Context, args: &Args) -> Outcome {
-    let words: Vec<&str> = args.words("WHAT").iter().map(String::as_str).collect();
+    let words: Vec<&str> = args
+        .words("[add LABEL PORTS|del LABEL]")
+        .iter()
+        .map(String::as_str)
+        .collect();
     match words.as_slice() {
         [] => Ok(list(context)),
         ["add", label, ports @ ..] if !ports.is_empty() => {

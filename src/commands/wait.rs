@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::reply::ProcessKind;
+use protocol::rest::ProcessEntry;
+
 use crate::commands::args::Args;
 use crate::commands::remote::registered;
 use crate::context::{Context, Outcome, Report};
@@ -56,5 +59,57 @@ pub fn run(context: &mut Context, args: &Args) -> Outcome {
                 "Interrupted before {name} was registered."
             )));
         }
+    }
+}
+
+/// Waits, at most `limit`, until a process that is `wanted` is registered; says if one is. The
+/// list of processes is asked for at least once.
+pub fn until(context: &Context, limit: Duration, wanted: impl Fn(&ProcessEntry) -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        let there = context
+            .client
+            .processes()
+            .is_ok_and(|processes| processes.iter().any(&wanted));
+        let left = limit.saturating_sub(start.elapsed());
+        if there || left.is_zero() || !context.pause(BETWEEN_LOOKS.min(left)) {
+            return there;
+        }
+    }
+}
+
+/// Polls of `--wait-pri`, and the time between them.
+const START_POLLS: u32 = 40;
+const BETWEEN_POLLS: Duration = Duration::from_millis(500);
+
+/// `--wait-pri`: waits for a primary as long as the original did, and shows each look at the list.
+pub fn for_primary(context: &mut Context) -> Result<(), Failure> {
+    let shown = !context.json;
+    let mut polls = 0;
+    if shown {
+        write!(context.out, "Waiting for spp_primary is ready ...")?;
+        context.out.flush()?;
+    }
+    let primary = |process: &ProcessEntry| process.kind == ProcessKind::Primary;
+    let mut there = until(context, Duration::ZERO, primary);
+    while !there && polls < START_POLLS && context.pause(BETWEEN_POLLS) {
+        polls += 1;
+        if shown {
+            write!(context.out, ".")?;
+            context.out.flush()?;
+        }
+        there = until(context, Duration::ZERO, primary);
+    }
+    let seconds = f64::from(polls) * BETWEEN_POLLS.as_secs_f64();
+    if shown {
+        let result = if there { "OK!" } else { "Timeout!" };
+        writeln!(context.out, " {result} ({seconds:.1}[sec])")?;
+        context.out.flush()?;
+    }
+    match there {
+        true => Ok(()),
+        false => Err(Failure::refused(format!(
+            "spp_primary did not register within {seconds} s"
+        ))),
     }
 }

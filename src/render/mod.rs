@@ -2,8 +2,10 @@
 
 pub mod boxes;
 pub mod columns;
+pub mod components;
 pub mod counters;
 pub mod dot;
+pub mod flow;
 pub mod launched;
 pub mod layout;
 pub mod mermaid;

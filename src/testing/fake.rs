@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use crate::cli::Options;
 use crate::client::Client;
 use crate::context::Context;
+use crate::session::Session;
+use crate::session::servers::Servers;
 use crate::style::Style;
 
 /// Answers a request (`PUT /v1/nfvs/1/ports`, with its body) with a status and a body. The number
@@ -83,7 +85,8 @@ pub fn spp(address: &str, words: &[&str], input: &str) -> Ran {
     };
     let mut code = 0;
     let ran = with_context(|context| {
-        context.client = Client::new(options.bind_addr.clone());
+        context.client = Client::new(options.bind_addr[0].clone());
+        context.session.servers = Servers::new(options.bind_addr.clone());
         context.json = options.json;
         code = crate::run(context, &options, false, &mut input.as_bytes());
     });
@@ -106,6 +109,7 @@ pub fn with_context(action: impl FnOnce(&mut Context)) -> Ran {
         interrupt: Arc::default(),
         subgraphs: Vec::new(),
         leave: false,
+        session: Session::default(),
     });
     Ran {
         code: 0,

@@ -1,7 +1,12 @@
 //! The program as a whole against a fake controller: what it asks, prints and ends with.
 
+mod components;
 mod control;
+mod flow;
 mod lines;
+mod offers;
+mod sessions;
+mod table;
 mod views;
 
 use serde_json::json;
@@ -56,4 +61,65 @@ pub fn done(out: &str) -> Ran {
         out: format!("{out}\n"),
         err: String::new(),
     }
+}
+
+/// One process of each kind, and a primary with flow rules.
+pub fn switchboard(request: &str, body: &str, number: usize) -> (u16, String) {
+    let text = match request {
+        "GET /v1/processes" => {
+            r#"[{"type":"primary"},{"type":"nfv","client-id":1},
+            {"type":"vf","client-id":2},{"type":"mirror","client-id":3},{"type":"pcap","client-id":4}]"#
+        }
+        "GET /v1/primary/status" => {
+            r#"{"master-lcore":0,"lcores":[0],"ring_ports":[],"phy_ports":[
+            {"id":0,"eth":"02:00:00:00:00:0a","rx":0,"tx":0,"tx_drop":0,"nof_queues":{"rx":2,"tx":2},
+             "flow":[{"rule_id":0,"attr":{"group":1,"priority":0,"ingress":1,"egress":0,"transfer":0},
+                      "patterns":[{"type":"eth","spec":null,"last":null,"mask":null}],
+                      "actions":[{"type":"queue","conf":{"index":1}}]}]},
+            {"id":1,"eth":"02:00:00:00:00:0b","rx":0,"tx":0,"tx_drop":0,"nof_queues":{"rx":1,"tx":1},"flow":[]}]}"#
+        }
+        "GET /v1/vfs/2" => {
+            r#"{"client-id":2,"ports":["phy:0 nq 0","phy:0 nq 1","ring:1"],"master-lcore":1,
+            "components":[{"core":4,"name":"fw1","type":"forward",
+                "rx_port":[{"port":"phy:0 nq 1"}],"tx_port":[{"port":"ring:1"}]},
+                {"core":5,"type":"unuse"}],"classifier_table":[]}"#
+        }
+        "GET /v1/mirrors/3" => {
+            r#"{"client-id":3,"ports":["phy:0","ring:6","ring:7"],"master-lcore":6,
+            "components":[{"core":7,"name":"m","type":"mirror",
+                "rx_port":[{"port":"phy:0"}],"tx_port":[{"port":"ring:6"},{"port":"ring:7"}]}]}"#
+        }
+        "GET /v1/pcaps/4" => {
+            r#"{"client-id":4,"status":"idle","master-lcore":9,
+            "core":[{"core":10,"role":"receive","rx_port":[{"port":"phy:1"}]},
+                    {"core":11,"role":"write","filename":""}]}"#
+        }
+        "GET /v1/cpu_layout" => {
+            r#"[{"socket_id":0,"cores":[{"core_id":0,"lcores":[0,4]},
+            {"core_id":1,"lcores":[1,5]},{"core_id":2,"lcores":[2,6]},{"core_id":3,"lcores":[3,7]}]}]"#
+        }
+        "GET /v1/cpu_usage" => {
+            r#"[{"proc-type":"primary","master-lcore":0,"lcores":[0,1]},
+            {"proc-type":"nfv","client-id":1,"master-lcore":2,"lcores":[2,3]}]"#
+        }
+        "POST /v1/primary/flow_rules/port_id/0/validate" => {
+            r#"{"result": "success", "message": "Flow rule validated"}"#
+        }
+        "POST /v1/primary/flow_rules/port_id/0" => {
+            r#"{"result": "success", "message": "Flow rule #0 created", "rule_id": "0"}"#
+        }
+        "DELETE /v1/primary/flow_rules/0/port_id/0" => {
+            r#"{"result": "success", "message": "Flow rule #0 destroyed"}"#
+        }
+        "DELETE /v1/primary/flow_rules/7/port_id/0" => {
+            r#"{"result": "error", "message": "Flow rule #7 not found"}"#
+        }
+        "DELETE /v1/primary/flow_rules/port_id/0" => {
+            r#"{"result": "success", "message": "Flow rule all destroyed"}"#
+        }
+        _ if request.contains("s/9") => return (404, "sec_id 9 not found.".into()),
+        _ if body.contains("\"core\":99") => return (400, "command error: error occur".into()),
+        _ => return panel(request, body, number),
+    };
+    (200, text.to_owned())
 }

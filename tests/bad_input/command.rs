@@ -65,9 +65,19 @@ fn bad_lines_of_the_command_are_refused_and_change_nothing() {
         &["-f", "/nonexistent"],
         &["-f", "/"],
         &["--nosuch"],
-        &["-b", "nonsense", "status"],
+        &["-b", "non sense", "status"],
         &["-b", "127.0.0.1:99999", "status"],
-        &["-b", "127.0.0.1:1", "status"],
+        // A second controller: commands go to the first.
+        &["server", "add", "127.0.0.1:1"],
+        &["server", "7"],
+        &["redo", "x"],
+        &["playback", "/"],
+        &["load_cmd", "../x"],
+        &["config", "sec_mem", "x"],
+        &["vf", "1", "component", "start"],
+        &["pri", "flow", "validate", "phy:0", "ingress"],
+        &["cat", "/dev/zero"],
+        &["cat", "\""],
     ] {
         refused(words);
     }
