@@ -256,21 +256,26 @@ async fn two_controllers_do_not_share_ports_or_state() {
     let dir = tempfile::tempdir().unwrap();
     let ports = free_ports();
     let first = Running::start(ports, dir.path()).await;
-    let second = |ports: [u16; 3]| {
+    let second = |ports: [u16; 3], folder: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spp-ctl"));
         for (option, port) in ["-p", "-s", "-a"].iter().zip(ports) {
             command.args([option, &port.to_string()[..]]);
         }
-        let output = command.arg("--state-dir").arg(dir.path()).output().unwrap();
+        let output = command.arg("--state-dir").arg(folder).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
     };
-    let words = second(ports);
+    let words = second(ports, dir.path());
     assert!(words.contains("cannot listen on 127.0.0.1"), "{words}");
-    let words = second([0; 3]);
+    let words = second([0; 3], dir.path());
     let holder = format!("in use by another spp-ctl (process {})", first.child.id());
     assert!(
         words.contains(&holder) && words.contains("--state-dir DIR"),
+        "{words}"
+    );
+    let words = second([0; 3], Path::new("/dev/null/state"));
+    assert!(
+        words.contains("cannot make the folder /dev/null/state") && words.contains("--stateless"),
         "{words}"
     );
     assert!(ask(first.rest, "GET", "/v1/version", "").await.is_some());
