@@ -24,13 +24,21 @@ _spp() {
 
     case "${cmd}" in
         spp)
-            opts="-f -k -b -h -V --wait-pri --config --file --keep-going --json --bind-addr --help --version"
+            opts="-f -k -b -h -V --wait-pri --config --token-file --tls-ca --file --keep-going --json --bind-addr --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -85,7 +93,7 @@ _spp_line() {
         [[ -n "$after" ]] || { _spp "$@"; return; }
         rest="$after"
         case "$word" in
-            -b|--bind-addr|--wait-pri|--config|-f|--file|-k|--keep-going|--json)
+            -b|--bind-addr|--wait-pri|--config|--token-file|--tls-ca|-f|--file|-k|--keep-going|--json)
                 head="$word"
                 _spp_cut
                 [[ -n "$after" ]] || { _spp "$@"; return; }

@@ -78,6 +78,15 @@ impl Client {
         &self.address
     }
 
+    /// Where its resources are: `http://127.0.0.1:7777`.
+    pub fn origin(&self) -> String {
+        let scheme = match self.access.roots {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Reads a resource. `path` begins with `/v1/`.
     pub fn get(&self, path: &str) -> Result<Value, Failure> {
         self.call(Method::GET, path, None)
@@ -199,12 +208,7 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> ureq::http::request::Builder {
-        let scheme = if self.access.roots.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        let uri = format!("{scheme}://{}{path}", self.address);
+        let uri = format!("{}{path}", self.origin());
         let request = Request::builder().method(method).uri(&uri);
         match &self.access.token {
             Some(token) => request.header("Authorization", token.bearer()),

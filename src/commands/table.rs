@@ -82,8 +82,8 @@ pub static COMMANDS: &[Command] = &[
         args: &[
             Arg {
                 name: "DST",
-                values: Values::FileOr(&["term"]),
-                place: Place::Required("Where is it to go?"),
+                values: Values::FileOr(&["term", "http"]),
+                place: Place::Required("Usage: topo dst [ftype]"),
             },
             Arg {
                 name: "FTYPE",

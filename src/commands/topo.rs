@@ -21,8 +21,6 @@ use crate::topology::{self, ProcessBox};
 
 /// Time over which rates are measured for a drawing in the terminal.
 const LOOK: Duration = Duration::from_millis(500);
-/// Size of a picture in the terminal if none is given, in percent: the original's default.
-const SIZE: u64 = 60;
 /// Pixels of a picture of 100 % for a unit of SVG: letters are as high as in the original's.
 const SCALE: f64 = 2.0;
 
@@ -41,7 +39,10 @@ pub fn run(context: &mut Context, args: &Args) -> Outcome {
     let rates = args.seconds("S").map(Duration::from_secs_f64);
     match args.word("FTYPE") {
         None if destination == "term" => {
-            let size = args.number("PERCENT").unwrap_or(SIZE);
+            let size = match args.number("PERCENT") {
+                Some(percent) => percent as f64 / 100.0,
+                None => ratio(context.session.config.get("topo_size")),
+            };
             in_terminal(context, rates.unwrap_or(LOOK), size)
         }
         None if destination == "http" => page(context),
@@ -53,7 +54,17 @@ pub fn run(context: &mut Context, args: &Args) -> Outcome {
     }
 }
 
-fn in_terminal(context: &mut Context, time: Duration, size: u64) -> Outcome {
+/// A size in the form of the configuration: `60%` or `0.6`.
+fn ratio(text: &str) -> f64 {
+    let number = match text.strip_suffix('%') {
+        Some(percent) => percent.parse().map(|percent: f64| percent / 100.0),
+        None => text.parse(),
+    };
+    // The configuration takes nothing else.
+    number.unwrap_or(1.0)
+}
+
+fn in_terminal(context: &mut Context, time: Duration, size: f64) -> Outcome {
     let mut look = look(context, Some(time))?;
     let pixels = (context.full_screen && !context.json)
         .then(terminal::picture_width)
@@ -61,7 +72,7 @@ fn in_terminal(context: &mut Context, time: Duration, size: u64) -> Outcome {
     let text = match pixels {
         Some(pixels) => {
             let picture = svg::picture(&look.boxes, &context.subgraphs);
-            let mut scale = SCALE * size as f64 / 100.0;
+            let mut scale = SCALE * size;
             let width = raster::width(&picture).map_err(Failure::refused)? * scale;
             // What is wider than the terminal would be cut off.
             if pixels > 0 && width > f64::from(pixels) {
@@ -101,7 +112,11 @@ fn page(context: &Context) -> Outcome {
     });
     let groups: Vec<_> = groups.collect();
     let mark = if groups.is_empty() { "" } else { "#" };
-    let url = format!("http://{address}/panel/{mark}{}", groups.join("&"));
+    let url = format!(
+        "{}/panel/{mark}{}",
+        context.client.origin(),
+        groups.join("&")
+    );
     Ok(Report::new(url.clone(), json!({"url": url})))
 }
 

@@ -98,7 +98,8 @@ fn commands_of_nfv_send_what_they_say() {
         ),
         (
             "pri; launch vf 3 -l 1,2 -- --restart on-failure",
-            "Send request to launch vf:3.",
+            "Send request to launch vf:3.\n(vf:3 has not registered within 0.5 s; \
+             `wait vf 3` waits longer, its log tells more)",
             "PUT /v1/primary/launch {\"client_id\":\"3\",\"proc_name\":\"spp_vf\",\
              \"eal\":{\"-l\":\"1,2\",\"--proc-type\":\"secondary\"},\
              \"app\":{\"--restart\":\"on-failure\",\"--client-id\":\"3\"}}",
