@@ -72,7 +72,7 @@ fn free_ports() -> [u16; 3] {
 async fn ask(rest: SocketAddr, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     let exchange = async {
         let mut stream = TcpStream::connect(rest).await.ok()?;

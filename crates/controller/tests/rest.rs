@@ -35,7 +35,7 @@ async fn unknown_paths_and_methods() {
         ("GET", "/v1/vfs/1/", 404, "Not found: '/1/'"),
         ("GET", "/v1/nope", 404, "Not found: '/nope'"),
         ("GET", "/v1/processes/", 404, "Not found: '/processes/'"),
-        ("GET", "/", 404, "Not found: '/'"),
+        ("GET", "/", 303, ""),
         ("GET", "/v1/nfvs/%ff", 404, "Not found: '/%ff'"),
         ("GET", "/v1/nfvs/1", 404, "sec_id 1 not found."),
         ("GET", "/v1/nfvs/-1", 404, "sec_id -1 not found."),

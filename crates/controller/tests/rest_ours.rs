@@ -113,11 +113,12 @@ async fn launched_processes_of_a_primary_of_ours() {
     ctl.expect("PUT", "/v1/primary/launch", launch, 204, "")
         .await;
     let told = [
-        "_detail",
         "unlaunch 5",
         "launch 5 spp_nfv -l 0 --proc-type secondary -- -n 5 --restart always",
     ];
-    assert_eq!(primary.told()[2..], told);
+    let mut said = primary.told()[2..].to_vec();
+    said.retain(|command| command != "_detail");
+    assert_eq!(said, told);
 }
 
 #[tokio::test]

@@ -295,15 +295,21 @@ impl Actor {
         }
     }
 
+    /// Sends a command that somebody asked for, and notes how long the reply took.
+    async fn exchange(&mut self, command: &str, deadline: Instant) -> Result<Vec<u8>, LinkError> {
+        let start = Instant::now();
+        let result = self.link.exchange(command, deadline).await;
+        self.peer.times.note(command, start.elapsed());
+        result
+    }
+
     async fn answer(&mut self, request: Request) -> Result<(), String> {
         // Nobody waits any more: the command must not take effect after its failure was reported.
         if request.reply.is_closed() || Instant::now() >= request.deadline {
             let _ = request.reply.send(Err(LinkError::Timeout));
             return Ok(());
         }
-        let start = Instant::now();
-        let result = self.link.exchange(&request.command, request.deadline).await;
-        self.peer.times.note(&request.command, start.elapsed());
+        let result = self.exchange(&request.command, request.deadline).await;
         let outcome = self.note(result.as_ref().err());
         let _ = request.reply.send(result.map(Arc::new));
         outcome
@@ -314,10 +320,7 @@ impl Actor {
             if question.is_abandoned() {
                 continue;
             }
-            let result = self
-                .link
-                .exchange(&question.command, question.deadline)
-                .await;
+            let result = self.exchange(&question.command, question.deadline).await;
             let outcome = self.note(result.as_ref().err());
             question.answer(&result.map(Arc::new));
             outcome?;

@@ -36,8 +36,8 @@ type Events = Sse<
 ///
 /// Server-sent events. `Last-Event-ID` goes on where the client was.
 #[utoipa::path(get, path = "/v1/events", tag = "controller",
-    responses((status = 200, description = "Events without end", content_type = "text/event-stream", body = String),
-        (status = 503, description = "Too many readers")))]
+    responses((status = 200, description = "Events without end", content_type = "text/event-stream", body = serde_json::Value),
+        (status = 503, description = "Too many readers", content_type = "text/plain", body = String)))]
 pub(crate) async fn events(State(shared): State<Shared>, headers: HeaderMap) -> Answer<Events> {
     let last = headers.get(LAST_EVENT_ID);
     // What is no text is no id of ours.

@@ -22,7 +22,7 @@ use super::Shared;
 use super::errors::{PROBLEM, RestError};
 
 /// Errors that requests end in: code, name and meaning.
-const ERRORS: [(&str, &str, &str); 8] = [
+const ERRORS: [(&str, &str, &str); 12] = [
     (
         "400",
         "Malformed",
@@ -33,9 +33,16 @@ const ERRORS: [(&str, &str, &str); 8] = [
         "NotFound",
         "No such process, or no number where one is needed",
     ),
+    ("401", "NoToken", "The token is missing or wrong"),
+    (
+        "403",
+        "Foreign",
+        "Sent to another name than the controller's, or by a page of another server",
+    ),
     ("408", "SlowBody", "The body did not arrive in time"),
     ("409", "Refused", "The process refused"),
     ("413", "TooLarge", "The body is too large"),
+    ("429", "TooMany", "Too many wrong tokens"),
     (
         "500",
         "NoAnswer",
@@ -47,6 +54,7 @@ const ERRORS: [(&str, &str, &str); 8] = [
         "The process closed the connection, or answered nonsense",
     ),
     ("504", "Timeout", "The process did not answer in time"),
+    ("507", "NotKept", "The journal cannot be written"),
 ];
 
 /// The document before any route is in it.
@@ -151,9 +159,12 @@ fn complete(path: &str, method: &str, operation: &mut Operation) {
             .get_or_insert_default()
             .push(RefOr::T(parameter.build()));
     }
-    let asks = !names.is_empty() || path.starts_with("/v1/primary");
+    let whole = ["/v1/system", "/v1/differences"].contains(&path);
+    let asks = whole || !names.is_empty() || path.starts_with("/v1/primary");
     let all = ERRORS.iter().filter(|error| match error.0 {
+        "401" | "403" | "429" => true,
         "408" | "413" => operation.request_body.is_some(),
+        "507" => asks && method != "GET",
         _ => asks,
     });
     for (code, name, _) in all {
