@@ -77,6 +77,7 @@ bubblewrap|tests|a container around a DPDK process|cmd:bwrap|bubblewrap
 qemu-system-x86|tests|virtual machines as vhost-user peers|cmd:qemu-system-x86_64|QEMU 7 or newer
 busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busybox
 prometheus|tests|promtool reads the metrics and tests the alert rules|cmd:promtool|promtool of Prometheus 2.40 or newer
+openssl|tests|makes the token and the certificate of a test|cmd:openssl|openssl
 python3-prometheus-client|tests|its parser reads the metrics as OpenMetrics|py:prometheus_client|Python's prometheus_client"
 
 has_dpkg() { command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; }
