@@ -43,6 +43,8 @@ pub struct Block {
     pub height: f64,
     /// Where its cables begin and end, from its left edge.
     pub lane: (f64, f64),
+    /// Right edge of the widest box of its column.
+    pub edge: f64,
     column: usize,
 }
 
@@ -224,17 +226,21 @@ fn place(blocks: &mut [Block], links: &[Link]) -> (f64, f64) {
         here.sort_by(|one, other| of(one).total_cmp(&of(other)));
         let mut y = GAP;
         let mut widest = 0.0_f64;
+        for at in &here {
+            (blocks[*at].x, blocks[*at].y) = (x, y);
+            y += blocks[*at].height + GAP;
+            widest = widest.max(blocks[*at].width);
+        }
         for at in here {
-            (blocks[at].x, blocks[at].y) = (x, y);
-            y += blocks[at].height + GAP;
-            widest = widest.max(blocks[at].width);
+            blocks[at].edge = x + widest;
         }
         x += widest + AISLE;
         lowest = lowest.max(y);
     }
-    // Lines that lead back pass under all boxes.
+    // Lines that lead back pass right of their column and under all boxes.
     let back = links.iter().filter(|link| link.back).count();
-    (x - AISLE + GAP, lowest + back as f64 * 12.0)
+    let right = if back > 0 { AISLE } else { GAP };
+    (x - AISLE + right, lowest + back as f64 * 12.0)
 }
 
 fn measure(block: &mut Block) {

@@ -43,7 +43,8 @@ fn line(laid: &Layout, link: &Link, number: usize) -> String {
     let (x2, y2) = (to.x, to.row(link.to.1));
     let path = if link.back {
         let under = laid.height - 12.0 * number as f64;
-        let (right, left) = (x1 + TURN + 3.0 * number as f64, x2 - TURN);
+        let step = 6.0 * (number % 8) as f64;
+        let (right, left) = (from.edge + TURN + step, x2 - TURN + step / 4.0);
         format!("M{x1} {y1}H{right}V{under}H{left}V{y2}H{x2}")
     } else {
         let bend = (x2 - x1) / 2.0;

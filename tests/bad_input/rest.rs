@@ -117,7 +117,8 @@ fn bad_requests_are_refused_and_change_nothing() {
         }
     }
     for path in [
-        "/",
+        "/panel/../v1/processes",
+        "/panel/nosuch",
         "/v1",
         "/v2/processes",
         "/v1/nfvs",

@@ -7,7 +7,7 @@ import { groupOf } from "./groups.js";
 import { count, packetRate, percent } from "./units.js";
 
 const ROW = 30; // px, as in panel.css
-const LANE = 130; // px, likewise
+const LANE = 110; // px, likewise
 const HUES = 8; // Colours of cables in panel.css
 
 /** Brings the boxes in `parent` to what `panel` says; `act` carries out what users ask for. */
@@ -150,7 +150,7 @@ function column(box, process, rows, side, act) {
     const shown = make("span", { class: "port", title: port.info || undefined }, port.name);
     const texts = [shown];
     if (port.link === "down") texts.push(make("span", { class: "down" }, "down"));
-    if (port.group) {
+    if (port.group && side === "in") {
       texts.push(make("span", { class: "group", "data-group": port.group.index % HUES }, port.group.label));
     }
     const row = make("div", { class: "row", "data-kind": port.name.split(":")[0] });
