@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+import control
 import latency
 import rest
 import traffic
@@ -70,4 +71,8 @@ CASES = [
          "µs a request", alone(rest.http_load), most=100.0, **ONCE),
     Case("http-p99", "the same: from request to answer, 99th percentile", "p99-ms", "ms", alone(rest.http_load), most=10.0,
          **ONCE),
+    Case("rest-patch", "`patch` by REST -> a packet went the new way (upper bound), 99th percentile", "p99-ms", "ms",
+         alone(control.rest_patch_latency), most=2.0, **ONCE),
+    Case("controller-memory", "resident memory of a controller with 16 processes", "controller-mb", "MB",
+         alone(control.controller_memory), most=30.0, **ONCE),
 ]

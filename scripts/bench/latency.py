@@ -7,7 +7,7 @@ import socket
 import time
 
 from guest import Guest
-from machine import BenchError, Process, cpu_pair, cpus, memory_mb, wait_until
+from machine import BenchError, Process, Scratch, cpu_pair, cpus, memory_mb, wait_until
 from panel import Panel
 from stats import percentile
 from testpmd import TestPmd
@@ -74,18 +74,27 @@ class Controller:
 
 
 class WholePanel:
-    """A primary with the controller that it starts, as users have it."""
+    """A primary with the controller that it starts, as users have it; its journal lies in a folder of its own."""
 
-    def __init__(self, bin_dir):
+    def __init__(self, bin_dir, options=()):
         self.panel = Panel(bin_dir)
+        self.options = list(options)
+        self.state = Scratch()
 
     def __enter__(self):
         holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
         ports = [h.getsockname()[1] for h in holders]
         for holder in holders:
             holder.close()
-        self.panel.control = ["--ctl", "127.0.0.1", "--ctl-ports", ",".join(map(str, ports))]
-        self.panel.__enter__()
+        self.panel.control = ["--ctl", "127.0.0.1", "--ctl-ports", ",".join(map(str, ports)), *self.options]
+        folder = self.state.__enter__()
+        if "--stateless" not in self.options:
+            self.panel.control += ["--state-dir", folder]
+        try:
+            self.panel.__enter__()
+        except BaseException:
+            self.state.__exit__()
+            raise
         self.rest = Controller(ports[2])
         try:
             wait_until("the primary to be listed", 30, lambda: self.rest.listed(0))
@@ -109,6 +118,7 @@ class WholePanel:
 
     def __exit__(self, *_):
         self.panel.__exit__()
+        self.state.__exit__()
 
 
 def start_latency(bin_dir, seconds):
