@@ -75,6 +75,8 @@ iputils-ping|tests|ping through a panel|cmd:ping|ping
 tshark|tests|reads the captures that SPP wrote|cmd:tshark|tshark (Wireshark's command line)
 bubblewrap|tests|a container around a DPDK process|cmd:bwrap|bubblewrap
 qemu-system-x86|tests|virtual machines as vhost-user peers|cmd:qemu-system-x86_64|QEMU 7 or newer
+chromium|tests|the panel's page is tried in a real browser|cmd:chromium|Chromium, as 'chromium' in the PATH
+graphviz|tests|checks that the graphs that topo writes are valid dot|cmd:dot|graphviz
 busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busybox
 prometheus|tests|promtool reads the metrics and tests the alert rules|cmd:promtool|promtool of Prometheus 2.40 or newer
 openssl|tests|makes the token and the certificate of a test|cmd:openssl|openssl

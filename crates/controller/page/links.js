@@ -6,8 +6,6 @@ import { draw } from "./dom.js";
 export function show(svg, boxes, panel) {
   const area = svg.parentElement;
   const origin = area.getBoundingClientRect();
-  svg.setAttribute("width", area.scrollWidth);
-  svg.setAttribute("height", area.scrollHeight);
   const jack = (process, side, port) => {
     const box = [...boxes.children].find((one) => one.dataset.process === process.name);
     const found = box && [...box.querySelectorAll(`.${side} .jack`)].find((one) => one.dataset.port === port);
