@@ -158,8 +158,8 @@ function column(box, process, rows, side, act) {
     if (port.group) row.dataset.group = port.group.index % HUES;
     if (side === "in") {
       row.append(...(deleter(box, process, port, act)), ...texts);
-      if (cable) row.append(chip(box, process, cable, act));
-      row.append(jack);
+      // Its place is kept without a cable, too: a new patch must not move what the hand aims at.
+      row.append(make("span", { class: "rate" }, ...(cable ? [chip(box, process, cable, act)] : [])), jack);
     } else {
       row.append(jack, ...texts);
     }

@@ -43,9 +43,17 @@ function complain(text) {
   document.body.classList.toggle("stale", Boolean(text));
 }
 
+/** Whether a button of the mouse is down: what it was pressed on has to be there when it comes up. */
+let pressed = false;
+document.addEventListener("pointerdown", () => { pressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  // The click follows the release.
+  document.addEventListener(end, () => setTimeout(() => { pressed = false; redraw(); }, 0), true);
+}
+
 function redraw() {
   // With a cable in hand nothing moves under it.
-  if (!hand.busy()) {
+  if (!hand.busy() && !pressed) {
     boxes.show(find("#boxes"), panel, find("#find").value.trim().toLowerCase(), actions);
   }
   links.show(find("#links"), find("#boxes"), panel);
