@@ -211,7 +211,7 @@ fn portray(panel: &Panel, browser: &mut Browser, folder: &std::path::Path) {
     ] {
         panel.ok(line);
     }
-    let size = json!({"width": 1280, "height": 500, "deviceScaleFactor": 1, "mobile": false});
+    let size = json!({"width": 1440, "height": 470, "deviceScaleFactor": 1, "mobile": false});
     browser.call("Emulation.setDeviceMetricsOverride", size);
     browser.value("location.hash = 'subgraph=guest1,vhost:1,vhost:2&subgraph=guest2,vhost:3'");
     browser.wait("document.querySelectorAll('.in .group').length === 3");
