@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+import components
 import control
 import latency
 import rest
@@ -39,12 +40,13 @@ class Case:
 
 
 CPU = ("pps-per-cpu", "Mpackets per CPU-second")
+NULL = Side("testpmd io", traffic.null_testpmd)
 # Those that take their own time.
 ONCE = {"rounds": 3, "seconds": 5.0, "enough": 1}
 
 CASES = [
     Case("null", "net_null -> net_null (phy ports), one worker", *CPU, traffic.null_spp,
-         Side("testpmd io", traffic.null_testpmd), least=1.05),
+         NULL, least=1.05),
     Case("ring", "source -> ring -> sink, two processes, 64 B, as fast as they can: delivered", "pps",
          "Mpps delivered", traffic.ring_spp, Side("two testpmd on net_ring", traffic.ring_testpmd), least=1.0),
     Case("ring-lossless", "two rings between two processes, 64 B, nothing lost: each way", "pps", "Mpps",
@@ -56,6 +58,13 @@ CASES = [
     Case("vhost-idle-rings", "vhost <-> vhost, 64 B, beside 64 idle ring patches", *CPU,
          traffic.vhost_spp(64, idle_rings=64), Side("the same with none", traffic.vhost_spp(64)), least=0.90,
          generated=True),
+    *(Case(f"classifier-{entries}", f"classifier with {entries} entries, hit uniformly at random, 64 B", *CPU,
+           components.classifier(entries), NULL, least=least, generated=True)
+      for entries, least in ((1, 0.50), (128, 0.45), (65536, 0.25))),
+    Case("merge", "two net_null merged into one", *CPU, components.merge, NULL, least=0.90),
+    Case("mirror", "net_null mirrored to two (shallow): packets in", *CPU, components.mirror, NULL, least=0.60),
+    Case("vlan", "net_null -> net_null, a VLAN tag put in at rx and taken out at tx", *CPU, components.vlan, NULL,
+         least=0.60),
     Case("patch", "`patch` sent -> a packet went the new way (upper bound), 99th percentile", "p99-ms", "ms",
          alone(latency.patch_latency), most=1.0, **ONCE),
     Case("start", "secondary started -> listed by the controller", "median-ms", "ms", alone(latency.start_latency),

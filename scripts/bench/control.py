@@ -30,7 +30,7 @@ def _patch_times(bin_dir, seconds, options):
     """Times of `patch` by REST, in seconds: until the reply, and until a packet of the new way is known."""
     worker, _ = cpus()
     with WholePanel(bin_dir, options) as whole:
-        with Process("spp-nfv 1", whole.panel.nfv_argv(1, worker, "busy")):
+        with Process("spp-nfv 1", whole.panel.worker_argv("nfv", 1, worker, "busy")):
             wait_until("nfv 1 to be listed", 30, lambda: whole.rest.listed(1))
             rest = Rest(whole.rest.port)
             for number in range(3):
@@ -81,7 +81,7 @@ def controller_memory(bin_dir, _):
         started = []
         try:
             for number in range(1, 16):
-                nfv = Process(f"spp-nfv {number}", whole.panel.nfv_argv(number, worker, "adaptive"))
+                nfv = Process(f"spp-nfv {number}", whole.panel.worker_argv("nfv", number, worker, "adaptive"))
                 started.append(nfv)
                 wait_until(f"nfv {number} to be listed", 30, lambda n=number: whole.rest.listed(n))
             rest = Rest(whole.rest.port)

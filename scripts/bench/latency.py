@@ -129,7 +129,7 @@ def start_latency(bin_dir, seconds):
         end = time.monotonic() + max(1.0, seconds)
         while time.monotonic() < end or len(times) < 5:
             began = time.perf_counter()
-            with Process("spp-nfv 1", whole.panel.nfv_argv(1, worker, "adaptive")) as nfv:
+            with Process("spp-nfv 1", whole.panel.worker_argv("nfv", 1, worker, "adaptive")) as nfv:
                 wait_until("nfv 1 to be listed", 30, lambda: whole.rest.listed(1) or not nfv.alive())
                 if not nfv.alive():
                     nfv.fail("ended instead of being listed")
@@ -142,7 +142,7 @@ def memory_spp(bin_dir, _):
     """Resident memory beyond hugepages of a panel that carries packets."""
     worker, _ = cpus()
     with WholePanel(bin_dir) as whole:
-        with Process("spp-nfv 1", whole.panel.nfv_argv(1, worker, "adaptive")) as nfv:
+        with Process("spp-nfv 1", whole.panel.worker_argv("nfv", 1, worker, "adaptive")) as nfv:
             wait_until("nfv 1 to be listed", 30, lambda: whole.rest.listed(1))
             figures = {
                 "primary-mb": whole.panel.primary.memory_mb(),

@@ -50,6 +50,10 @@ class Connection:
         reply = json.loads(line)
         if reply.get("result") == "failed":
             raise BenchError(f"{command}: {reply.get('error')}")
+        # vf and mirror answer in another form.
+        for result in reply.get("results", []):
+            if result["result"] != "success":
+                raise BenchError(f"{command}: {result}")
         return reply
 
     def detail(self):
@@ -92,13 +96,17 @@ class Panel:
         self.processes.append(process)
         return process
 
-    def nfv_argv(self, number, cpu, poll):
-        return [self.program("spp-nfv"), "--sec-id", number, "--file-prefix", self.prefix, "--wait", 20] + [
+    def worker_argv(self, kind, number, cpu, poll):
+        return [self.program(f"spp-{kind}"), "--sec-id", number, "--file-prefix", self.prefix, "--wait", 20] + [
             "--huge-dir", huge_dir(), "--lcores", cpu, "--poll", poll]
 
-    def nfv(self, number, cpu, poll="busy"):
+    def nfv(self, number, cpu, poll="busy", extra=()):
+        return self.worker("nfv", number, cpu, poll, extra)
+
+    def worker(self, kind, number, cpu, poll="busy", extra=()):
         """Starts a worker process; gives it with its connection and its polling thread."""
-        process = self._start(f"spp-nfv {number}", self.nfv_argv(number, cpu, poll) + ["--ctl", self.address])
+        argv = self.worker_argv(kind, number, cpu, poll)
+        process = self._start(f"spp-{kind} {number}", [*argv, "--ctl", self.address, *extra])
         try:
             sock, _ = self.listener.accept()
         except TimeoutError:
@@ -139,7 +147,7 @@ class Measure:
         pps = packets * d1["tsc-hz"] / cycles
         share = (cpu1 - cpu0) / (t1 - t0)
         polls = w1["polls"] - w0["polls"] - (w1["empty-polls"] - w0["empty-polls"])
-        drops = [sum(sum(p["drops"].values()) for p in d["patches"]) for d in (d0, d1)]
+        drops = [sum(sum(p["drops"].values()) for p in d["ports"]) for d in (d0, d1)]
         return {
             "pps": pps,
             "cpu-share": share,

@@ -24,7 +24,7 @@ def http_load(bin_dir, seconds):
     if not os.access(load, os.X_OK):
         raise Unavailable(f"{load} does not exist")
     with WholePanel(bin_dir) as whole:
-        secondaries = [Process(f"spp-nfv {n}", whole.panel.nfv_argv(n, worker, "adaptive")) for n in (1, 2, 3)]
+        secondaries = [Process(f"spp-nfv {n}", whole.panel.worker_argv("nfv", n, worker, "adaptive")) for n in (1, 2, 3)]
         try:
             for number in (1, 2, 3):
                 wait_until(f"nfv {number} to be listed", 30, lambda: whole.rest.listed(number))
