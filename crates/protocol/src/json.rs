@@ -1,4 +1,4 @@
-//! JSON as text, in the two ways in which the original writes it.
+//! JSON as text, in the three ways in which the original writes it.
 
 use std::io;
 
@@ -22,6 +22,16 @@ pub fn spaced<T: Serialize + ?Sized>(value: &T) -> String {
     }
 }
 
+/// JSON with blanks everywhere (`{ "a": [ 1 ], "b": [  ] }`), as `vf`, `mirror` and `pcap` send it.
+pub fn roomy<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut bytes = Vec::with_capacity(1024);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Roomy);
+    match value.serialize(&mut serializer) {
+        Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => not_serializable(&error),
+    }
+}
+
 fn not_serializable(error: &serde_json::Error) -> String {
     format!(
         "\"not serializable: {}\"",
@@ -37,11 +47,7 @@ impl Formatter for Spaced {
         writer: &mut W,
         first: bool,
     ) -> io::Result<()> {
-        if first {
-            Ok(())
-        } else {
-            writer.write_all(b", ")
-        }
+        comma(writer, first)
     }
 
     fn begin_object_key<W: ?Sized + io::Write>(
@@ -49,11 +55,7 @@ impl Formatter for Spaced {
         writer: &mut W,
         first: bool,
     ) -> io::Result<()> {
-        if first {
-            Ok(())
-        } else {
-            writer.write_all(b", ")
-        }
+        comma(writer, first)
     }
 
     fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -77,6 +79,55 @@ impl Formatter for Spaced {
     }
 }
 
+struct Roomy;
+
+/// What stands before a member or an element.
+fn comma<W: ?Sized + io::Write>(writer: &mut W, first: bool) -> io::Result<()> {
+    if first {
+        Ok(())
+    } else {
+        writer.write_all(b", ")
+    }
+}
+
+impl Formatter for Roomy {
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b"[ ")
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b" ]")
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        comma(writer, first)
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b"{ ")
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b" }")
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        comma(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -90,6 +141,9 @@ mod tests {
         let expected = r#"{"a": [1, {"b": "\u00e9\ud83d\ude00\n"}], "c": {}, "d": [], "e": null}"#;
         assert_eq!(spaced(&value), expected);
         assert_eq!(compact(&json!({"a": [1, 2]})), r#"{"a":[1,2]}"#);
+        let value = json!({"a": [1, {"b": "c"}], "d": [], "e": 2});
+        let expected = r#"{ "a": [ 1, { "b": "c" } ], "d": [  ], "e": 2 }"#;
+        assert_eq!(roomy(&value), expected);
     }
 
     proptest! {
