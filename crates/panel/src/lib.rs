@@ -14,6 +14,7 @@ pub mod memif;
 pub mod pcap;
 pub mod port;
 pub mod published;
+pub mod sink;
 #[cfg(test)]
 mod tests;
 pub mod worker;
