@@ -192,18 +192,9 @@ fn patch_row(patch: &PatchDetail) -> Vec<String> {
 
 /// The reasons of drops that happened, and `info` after them.
 fn because(drops: &Drops, info: &str) -> String {
-    let Drops {
-        full,
-        link_down,
-        no_mbuf,
-        too_big,
-        removed,
-        io_error,
-    } = *drops;
-    let counts = [full, link_down, no_mbuf, too_big, removed, io_error];
-    let mut parts: Vec<String> = protocol::detail::DROP_REASONS
-        .iter()
-        .zip(counts)
+    let mut parts: Vec<String> = drops
+        .by_reason()
+        .into_iter()
         .filter(|(_, count)| *count > 0)
         .map(|(reason, count)| format!("{reason} {count}"))
         .collect();

@@ -12,7 +12,7 @@ use crate::code::{PortCode, PortKind};
 /// Name of the memzone.
 pub const NAME: &str = "spp_panel";
 /// Version of its layout.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 /// Lcore ids of DPDK.
 pub const LCORES: usize = 128;
 /// Most rings.
@@ -40,10 +40,14 @@ pub enum DropReason {
     Removed = 4,
     /// A file or driver refused it.
     IoError = 5,
+    /// No entry of a table says where it should go.
+    Unknown = 6,
+    /// It is of a kind that the component does not let through.
+    Filtered = 7,
 }
 
 /// Number of drop reasons.
-pub const REASONS: usize = 6;
+pub const REASONS: usize = 8;
 
 shared_struct! {
     /// Who claims the two ends of a ring or queue: lcore id + 1, or 0.
@@ -92,15 +96,15 @@ shared_struct! {
 }
 
 shared_struct! {
-    /// Counters of one patch of one worker.
+    /// Counters of one patch of one worker, or of one port of a component.
     #[derive(Debug)]
     #[repr(align(128))]
     pub struct PatchBlock {
         /// [`FREE`], [`LIVE`] or [`RETIRED`].
         pub state: AtomicU32,
-        /// Code of the source.
+        /// Code of the source; 0 if it counts only what goes out of a component.
         pub src: AtomicU32,
-        /// Code of the destination.
+        /// Code of the destination; 0 if it counts only what comes into a component, and what that drops.
         pub dst: AtomicU32,
         /// Packets taken from the source.
         pub rx_packets: AtomicU64,
@@ -217,7 +221,15 @@ impl Totals {
             ..self
         }
     }
+
+    /// What belongs to the source of a block with this destination: drops are the destination's, if there is one.
+    pub(crate) fn of_src(self, dst: Option<PortCode>) -> Totals {
+        if dst.is_some() { self.received() } else { self }
+    }
 }
+
+/// Source and destination of a [`PatchBlock`]; a component's ports have only one of them.
+pub type BlockEnds = (Option<PortCode>, Option<PortCode>);
 
 impl PatchBlock {
     /// What it counted.
@@ -232,13 +244,13 @@ impl PatchBlock {
     }
 
     /// Source and destination, if it is in use.
-    pub fn ends(&self) -> Option<(PortCode, PortCode)> {
+    pub fn ends(&self) -> Option<BlockEnds> {
         if self.state.load(SeqCst) == FREE {
             return None;
         }
         Some((
-            PortCode::from_raw(self.src.load(Relaxed))?,
-            PortCode::from_raw(self.dst.load(Relaxed))?,
+            PortCode::from_raw(self.src.load(Relaxed)),
+            PortCode::from_raw(self.dst.load(Relaxed)),
         ))
     }
 
@@ -371,18 +383,17 @@ impl Area {
         }
     }
 
-    /// Counters for a patch of the worker `lcore`: those that this patch had before, or free ones.
-    /// Only the process that leases `lcore` calls this. `None` if all are in use. Where a former patch had to
-    /// make room, `evicted` gets its ends and counts.
+    /// Counters for a patch of the worker `lcore`, or for a port of its component: those that it had before,
+    /// or free ones. Only the process that leases `lcore` calls this. `None` if all are in use. Where a former
+    /// patch had to make room, `evicted` gets its ends and counts.
     pub fn begin_patch(
         &self,
         lcore: u32,
-        src: PortCode,
-        dst: PortCode,
-        evicted: impl FnOnce(PortCode, PortCode, Totals),
+        ends: BlockEnds,
+        evicted: impl FnOnce(BlockEnds, Totals),
     ) -> Option<&'static PatchBlock> {
         let blocks = self.layout().patches.get(lcore as usize)?;
-        let same = |b: &&PatchBlock| b.ends() == Some((src, dst));
+        let same = |b: &&PatchBlock| b.ends() == Some(ends);
         if let Some(block) = blocks.iter().find(same) {
             block.state.store(LIVE, SeqCst);
             return Some(block);
@@ -392,15 +403,16 @@ impl Area {
             Some(block) => block,
             None => {
                 let block = in_state(RETIRED)?;
-                if let Some((src, dst)) = block.ends() {
-                    evicted(src, dst, block.totals());
+                if let Some(ends) = block.ends() {
+                    evicted(ends, block.totals());
                 }
                 self.clear_block(block);
                 block
             }
         };
-        block.src.store(src.raw(), Relaxed);
-        block.dst.store(dst.raw(), Relaxed);
+        let raw = |code: Option<PortCode>| code.map_or(0, PortCode::raw);
+        block.src.store(raw(ends.0), Relaxed);
+        block.dst.store(raw(ends.1), Relaxed);
         block.state.store(LIVE, SeqCst);
         Some(block)
     }
@@ -427,10 +439,10 @@ impl Area {
         let totals = block.totals();
         let moving = &self.layout().moving;
         moving.fetch_add(1, SeqCst);
-        if let Some(past) = self.past_of(src) {
-            past.add(&totals.received());
+        if let Some(past) = src.and_then(|src| self.past_of(src)) {
+            past.add(&totals.of_src(dst));
         }
-        if let Some(past) = self.past_of(dst) {
+        if let Some(past) = dst.and_then(|dst| self.past_of(dst)) {
             past.add(&totals.sent());
         }
         block.clear();
@@ -472,28 +484,23 @@ impl Area {
                 continue;
             };
             let totals = block.totals();
-            if src == port {
-                sum = sum.plus(&totals.received());
+            if src == Some(port) {
+                sum = sum.plus(&totals.of_src(dst));
             }
-            if dst == port {
+            if dst == Some(port) {
                 sum = sum.plus(&totals.sent());
             }
         }
         sum
     }
 
-    /// Counts of the patch from `src` to `dst` in the blocks of the workers `lcores`.
-    pub fn patch_totals(
-        &self,
-        src: PortCode,
-        dst: PortCode,
-        lcores: impl Iterator<Item = u32>,
-    ) -> Totals {
+    /// Counts of the blocks with these ends of the workers `lcores`.
+    pub fn patch_totals(&self, ends: BlockEnds, lcores: impl Iterator<Item = u32>) -> Totals {
         let blocks = lcores
             .filter_map(|l| self.layout().patches.get(l as usize))
             .flatten();
         blocks
-            .filter(|b| b.ends() == Some((src, dst)))
+            .filter(|b| b.ends() == Some(ends))
             .fold(Totals::default(), |sum, b| sum.plus(&b.totals()))
     }
 

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::area::{Area, Direction, PatchBlock, Totals};
+use crate::area::{Area, BlockEnds, Direction, PatchBlock, Totals};
 use crate::bell::Ringer;
 use crate::code::PortCode;
 use crate::port::Port;
 use crate::published::Publisher;
-use crate::worker::{Running, Table};
+use crate::wiring::{Cable, Claims, Wiring};
+use crate::worker::Table;
 
 /// How long a worker may take to adopt a table: far longer than a burst, even on a shared CPU.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -55,6 +56,47 @@ pub enum BoardError {
         cpu: u32,
         /// CPUs that have a worker.
         workers: Vec<u32>,
+    },
+    /// No component has this name.
+    #[error("component {0} does not exist: start it first (component start {0} CORE TYPE)")]
+    NoComponent(String),
+    /// A component has this name already.
+    #[error(
+        "component {0} is started already: stop it first (component stop {0}), or take another name"
+    )]
+    ComponentExists(String),
+    /// The port is used in this direction.
+    #[error("{port} is {} of {by} already: detach it there first", side(*.direction))]
+    InUse {
+        /// The port.
+        port: PortCode,
+        /// Which of its ends.
+        direction: Direction,
+        /// Who uses it.
+        by: String,
+    },
+    /// A component takes no more ports.
+    #[error(
+        "component {name} takes no further port as {}: {most} is the most for what it does",
+        side(*.direction)
+    )]
+    TooManyPorts {
+        /// The component.
+        name: String,
+        /// Which side.
+        direction: Direction,
+        /// Most ports there.
+        most: usize,
+    },
+    /// The port is not one of the component's.
+    #[error("{port} is not attached to component {name} as {}", side(*.direction))]
+    NotAttached {
+        /// The component.
+        name: String,
+        /// The port.
+        port: PortCode,
+        /// Which side.
+        direction: Direction,
     },
     /// A worker did not adopt its table in time.
     #[error("the worker on CPU {cpu} did not answer within 1 s: nothing was changed")]
@@ -97,13 +139,6 @@ pub struct Hand {
     pub tables: Publisher<Table>,
 }
 
-#[derive(Clone)]
-struct Cable {
-    dst: PortCode,
-    hand: usize,
-    block: &'static PatchBlock,
-}
-
 /// A patch as it is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct PatchView {
@@ -117,9 +152,6 @@ pub struct PatchView {
     pub totals: Totals,
 }
 
-/// The ends that patches use, and the worker that uses them.
-type Claims = BTreeMap<(PortCode, Direction), usize>;
-
 /// Names the holder of an lcore id, such as `nfv:2`.
 pub type HolderName = Box<dyn Fn(u32) -> String + Send>;
 
@@ -130,12 +162,13 @@ pub struct Board {
     holder: HolderName,
     hands: Vec<Hand>,
     ports: Vec<Arc<Port>>,
-    cables: BTreeMap<PortCode, Cable>,
+    wiring: Wiring,
+    editions: u64,
     forwarding: bool,
     /// Counts of patches whose blocks were needed for others.
     past: HashMap<PortCode, Totals>,
     port_base: HashMap<PortCode, Totals>,
-    patch_base: HashMap<(PortCode, PortCode), Totals>,
+    block_base: HashMap<BlockEnds, Totals>,
 }
 
 impl Board {
@@ -153,11 +186,12 @@ impl Board {
             holder,
             hands,
             ports: Vec::new(),
-            cables: BTreeMap::new(),
+            wiring: Wiring::default(),
+            editions: 0,
             forwarding,
             past: HashMap::new(),
             port_base: HashMap::new(),
-            patch_base: HashMap::new(),
+            block_base: HashMap::new(),
         }
     }
 
@@ -190,20 +224,33 @@ impl Board {
         Ok(())
     }
 
-    /// Takes a port from the board and closes it, after taking its patches out; returns these.
+    /// Takes a port from the board and closes it, after taking its patches out, and it from components; returns the
+    /// patches.
     pub fn del(&mut self, code: PortCode) -> Result<Vec<(PortCode, PortCode)>, BoardError> {
         self.required(code)?;
-        let gone: Vec<(PortCode, PortCode)> = self
-            .cables
-            .iter()
-            .filter(|(s, c)| **s == code || c.dst == code)
-            .map(|(s, c)| (*s, c.dst))
-            .collect();
-        let mut cables = self.cables.clone();
-        cables.retain(|src, cable| *src != code && cable.dst != code);
-        self.change(cables)?;
+        let mut wiring = self.wiring.clone();
+        let gone = wiring.without(code, self.next_edition());
+        self.change(wiring)?;
         self.ports.retain(|p| p.code() != code);
         Ok(gone)
+    }
+
+    pub(crate) fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
+    pub(crate) fn next_edition(&mut self) -> u64 {
+        self.editions += 1;
+        self.editions
+    }
+
+    /// The hand with the worker of `cpu`.
+    pub(crate) fn hand_on(&self, cpu: u32) -> Result<usize, BoardError> {
+        let found = self.hands.iter().position(|h| h.cpu == cpu);
+        found.ok_or_else(|| BoardError::NoWorker {
+            cpu,
+            workers: self.hands.iter().map(|h| h.cpu).collect(),
+        })
     }
 
     fn required(&self, code: PortCode) -> Result<&Arc<Port>, BoardError> {
@@ -221,40 +268,26 @@ impl Board {
     ) -> Result<(), BoardError> {
         self.required(src)?;
         self.required(dst)?;
-        let mates: Vec<PortCode> = self
-            .cables
-            .iter()
-            .filter(|(s, c)| c.dst == dst && **s != src)
-            .map(|(s, _)| *s)
-            .collect();
+        self.free_of_components(src, Direction::Rx)?;
+        self.free_of_components(dst, Direction::Tx)?;
+        let cables = &self.wiring.cables;
+        let mates = cables.iter().filter(|(s, c)| c.dst == dst && **s != src);
+        let mates: Vec<PortCode> = mates.map(|(s, _)| *s).collect();
         let hand = match on {
-            Some(cpu) => self
-                .hands
-                .iter()
-                .position(|h| h.cpu == cpu)
-                .ok_or_else(|| BoardError::NoWorker {
-                    cpu,
-                    workers: self.hands.iter().map(|h| h.cpu).collect(),
-                })?,
-            None => match mates
-                .first()
-                .or(Some(&src))
-                .and_then(|s| self.cables.get(s))
-            {
+            Some(cpu) => self.hand_on(cpu)?,
+            None => match mates.first().or(Some(&src)).and_then(|s| cables.get(s)) {
                 Some(cable) => cable.hand,
                 None => self.least_loaded(),
             },
         };
-        let mut cables = self.cables.clone();
+        let mut wiring = self.wiring.clone();
         let mut begun: Vec<&'static PatchBlock> = Vec::new();
         for mate in mates.into_iter().chain([src]) {
-            let same = self
-                .cables
-                .get(&mate)
-                .filter(|c| c.hand == hand && c.dst == dst);
+            let same = self.wiring.cables.get(&mate);
+            let same = same.filter(|c| c.hand == hand && c.dst == dst);
             let block = match same.map(|cable| cable.block) {
                 Some(block) => block,
-                None => match self.counters(hand, mate, dst) {
+                None => match self.counters(hand, (Some(mate), Some(dst))) {
                     Ok(block) => {
                         begun.push(block);
                         block
@@ -265,48 +298,64 @@ impl Board {
                     }
                 },
             };
-            cables.insert(mate, Cable { dst, hand, block });
+            wiring.cables.insert(mate, Cable { dst, hand, block });
         }
-        self.change(cables)
+        self.change(wiring)
+    }
+
+    fn free_of_components(&self, port: PortCode, direction: Direction) -> Result<(), BoardError> {
+        match self.wiring.component_of(port, direction) {
+            None => Ok(()),
+            Some(name) => Err(BoardError::InUse {
+                port,
+                direction,
+                by: format!("component {name}"),
+            }),
+        }
     }
 
     fn least_loaded(&self) -> usize {
-        let load = |hand: usize| self.cables.values().filter(|c| c.hand == hand).count();
+        let cables = &self.wiring.cables;
+        let load = |hand: usize| cables.values().filter(|c| c.hand == hand).count();
         (0..self.hands.len()).min_by_key(|h| load(*h)).unwrap_or(0)
     }
 
-    fn counters(
+    /// Counters for something new on a worker.
+    pub(crate) fn counters(
         &mut self,
         hand: usize,
-        src: PortCode,
-        dst: PortCode,
+        ends: BlockEnds,
     ) -> Result<&'static PatchBlock, BoardError> {
         let (lcore, cpu) = (self.hands[hand].lcore, self.hands[hand].cpu);
         let past = &mut self.past;
-        let evict = |from: PortCode, to: PortCode, t: Totals| {
-            let entry = past.entry(from).or_default();
-            *entry = entry.plus(&t.received());
-            let entry = past.entry(to).or_default();
-            *entry = entry.plus(&t.sent());
+        let evict = |(src, dst): BlockEnds, t: Totals| {
+            for (code, part) in [(src, t.of_src(dst)), (dst, t.sent())] {
+                if let Some(code) = code {
+                    let entry = past.entry(code).or_default();
+                    *entry = entry.plus(&part);
+                }
+            }
         };
         self.area
-            .begin_patch(lcore, src, dst, evict)
+            .begin_patch(lcore, ends, evict)
             .ok_or(BoardError::Full { cpu })
     }
 
     /// Takes the patch of `src` out.
     pub fn unpatch(&mut self, src: PortCode) -> Result<(), BoardError> {
         self.required(src)?;
-        let mut cables = self.cables.clone();
-        if cables.remove(&src).is_none() {
+        let mut wiring = self.wiring.clone();
+        if wiring.cables.remove(&src).is_none() {
             return Err(BoardError::NotPatched(src));
         }
-        self.change(cables)
+        self.change(wiring)
     }
 
     /// Takes all patches out.
     pub fn reset(&mut self) -> Result<(), BoardError> {
-        self.change(BTreeMap::new())
+        let mut wiring = self.wiring.clone();
+        wiring.cables = BTreeMap::new();
+        self.change(wiring)
     }
 
     /// Starts or stops forwarding; patches stay.
@@ -316,32 +365,18 @@ impl Board {
         self.publish(&all).inspect_err(|_| self.forwarding = before)
     }
 
-    /// Ends all that a worker wants of an end: claimed, by which worker.
-    fn claims(&self, cables: &BTreeMap<PortCode, Cable>) -> Claims {
-        let mut wanted = BTreeMap::new();
-        for (src, cable) in cables {
-            wanted.insert((*src, Direction::Rx), cable.hand);
-            wanted.insert((cable.dst, Direction::Tx), cable.hand);
-        }
-        wanted
-    }
-
-    /// Carries a planned state of the cables out. On failure everything is as it was.
-    fn change(&mut self, cables: BTreeMap<PortCode, Cable>) -> Result<(), BoardError> {
-        let (had, wanted) = (self.claims(&self.cables), self.claims(&cables));
-        let before = self.cables.clone();
-        let planned: Vec<&'static PatchBlock> = cables.values().map(|c| c.block).collect();
+    /// Carries a planned wiring out. On failure everything is as it was.
+    pub(crate) fn change(&mut self, wiring: Wiring) -> Result<(), BoardError> {
+        let (had, wanted) = (self.wiring.claims(), wiring.claims());
+        let before = self.wiring.clone();
+        let planned = wiring.blocks();
         let result = match self.claim_new(&had, &wanted) {
-            Ok(()) => self.replug(&had, &wanted, cables),
+            Ok(()) => self.replug(&had, &wanted, wiring),
             refused => refused,
         };
         if result.is_err() {
-            self.cables = before;
-            let live = |b: &PatchBlock| self.cables.values().any(|c| std::ptr::eq(c.block, b));
-            planned
-                .into_iter()
-                .filter(|b| !live(b))
-                .for_each(|b| self.area.end_patch(b));
+            self.wiring = before;
+            self.end_blocks(planned);
             let all: BTreeSet<usize> = (0..self.hands.len()).collect();
             self.post(&all);
             for (end, hand) in &wanted {
@@ -358,6 +393,14 @@ impl Board {
             }
         }
         result
+    }
+
+    /// Ends the counters of those that are no longer plugged.
+    fn end_blocks(&self, blocks: Vec<&'static PatchBlock>) {
+        let live = self.wiring.blocks();
+        let gone = |b: &&PatchBlock| !live.iter().any(|l| std::ptr::eq(*l, *b));
+        let gone = blocks.into_iter().filter(gone);
+        gone.for_each(|b| self.area.end_patch(b));
     }
 
     /// Claims the ends that are new to this process, which is what can be refused.
@@ -390,12 +433,7 @@ impl Board {
         })
     }
 
-    fn replug(
-        &mut self,
-        had: &Claims,
-        wanted: &Claims,
-        cables: BTreeMap<PortCode, Cable>,
-    ) -> Result<(), BoardError> {
+    fn replug(&mut self, had: &Claims, wanted: &Claims, wiring: Wiring) -> Result<(), BoardError> {
         // An end that changes its worker is first left by the old one.
         let moving: Vec<((PortCode, Direction), usize, usize)> = wanted
             .iter()
@@ -417,7 +455,8 @@ impl Board {
                 })
             };
             let left: BTreeSet<usize> = moving.iter().map(|(_, old, _)| *old).collect();
-            self.cables.retain(|src, cable| !leaves(src, cable));
+            let cables = &mut self.wiring.cables;
+            cables.retain(|src, cable| !leaves(src, cable));
             self.publish(&left)?;
             for ((port, direction), old, new) in &moving {
                 if let Some(ends) = self.port(*port).and_then(|p| p.ends()) {
@@ -428,28 +467,11 @@ impl Board {
             }
         }
         let touched: BTreeSet<usize> = (0..self.hands.len())
-            .filter(|h| {
-                let of = |cables: &BTreeMap<PortCode, Cable>| {
-                    cables
-                        .iter()
-                        .filter(|(_, c)| c.hand == *h)
-                        .map(|(s, c)| (*s, c.dst))
-                        .collect::<Vec<_>>()
-                };
-                of(&self.cables) != of(&cables)
-            })
+            .filter(|hand| self.wiring.work_of(*hand) != wiring.work_of(*hand))
             .collect();
-        let old = std::mem::replace(&mut self.cables, cables);
+        let old = std::mem::replace(&mut self.wiring, wiring);
         self.publish(&touched)?;
-        for cable in old.values() {
-            if !self
-                .cables
-                .values()
-                .any(|c| std::ptr::eq(c.block, cable.block))
-            {
-                self.area.end_patch(cable.block);
-            }
-        }
+        self.end_blocks(old.blocks());
         for (end, hand) in had.iter().filter(|(end, _)| !wanted.contains_key(end)) {
             if let Some(ends) = self.port(end.0).and_then(|p| p.ends()) {
                 Area::release(ends, end.1, self.hands[*hand].lcore);
@@ -462,26 +484,13 @@ impl Board {
     fn post(&mut self, hands: &BTreeSet<usize>) -> Vec<(usize, u64)> {
         let mut posted = Vec::new();
         for hand in hands {
-            let running = |(src, cable): (&PortCode, &Cable)| {
-                Some(Running {
-                    src: self.port(*src)?.clone(),
-                    dst: self.port(cable.dst)?.clone(),
-                    counters: cable.block,
-                })
-            };
-            let patches = if self.forwarding {
-                self.cables
-                    .iter()
-                    .filter(|(_, c)| c.hand == *hand)
-                    .filter_map(running)
-                    .collect()
+            let lines = if self.forwarding {
+                self.wiring.lines(*hand, |code| self.port(code).cloned())
             } else {
                 Vec::new()
             };
-            let generation = self.hands[*hand].tables.publish(Table {
-                patches,
-                end: false,
-            });
+            let tables = &mut self.hands[*hand].tables;
+            let generation = tables.publish(Table { lines, end: false });
             self.ringer.ring(self.hands[*hand].lcore);
             posted.push((*hand, generation));
         }
@@ -518,7 +527,7 @@ impl Board {
     pub fn end(&mut self) -> bool {
         for hand in &mut self.hands {
             hand.tables.publish(Table {
-                patches: Vec::new(),
+                lines: Vec::new(),
                 end: true,
             });
             self.ringer.ring(hand.lcore);
@@ -549,40 +558,48 @@ impl Board {
             .plus(&past)
     }
 
-    /// A patch may have been run by several workers.
-    fn whole_patch(&self, src: PortCode, dst: PortCode) -> Totals {
+    /// What runs between these ends may have been run by several workers.
+    fn whole_block(&self, ends: BlockEnds) -> Totals {
         self.area
-            .patch_totals(src, dst, self.hands.iter().map(|h| h.lcore))
+            .patch_totals(ends, self.hands.iter().map(|h| h.lcore))
+    }
+
+    fn block_totals(&self, ends: BlockEnds) -> Totals {
+        let whole = self.whole_block(ends);
+        let base = self.block_base.get(&ends);
+        base.map_or(whole, |b| whole.since(b))
+    }
+
+    /// Counts of a component's port since the last clear.
+    pub(crate) fn socket_totals(&self, port: PortCode, direction: Direction) -> Totals {
+        self.block_totals(socket_ends(port, direction))
     }
 
     /// The patches, by source.
     pub fn patches(&self) -> Vec<PatchView> {
-        self.cables
-            .iter()
-            .map(|(src, cable)| {
-                let whole = self.whole_patch(*src, cable.dst);
-                let base = self.patch_base.get(&(*src, cable.dst));
-                PatchView {
-                    src: *src,
-                    dst: cable.dst,
-                    cpu: self.hands[cable.hand].cpu,
-                    totals: base.map_or(whole, |b| whole.since(b)),
-                }
-            })
-            .collect()
+        let view = |(src, cable): (&PortCode, &Cable)| PatchView {
+            src: *src,
+            dst: cable.dst,
+            cpu: self.hands[cable.hand].cpu,
+            totals: self.block_totals((Some(*src), Some(cable.dst))),
+        };
+        self.wiring.cables.iter().map(view).collect()
     }
 
     /// From now on counts are shown from here.
     pub fn clear(&mut self) {
-        self.port_base = self
-            .ports
-            .iter()
-            .map(|p| (p.code(), self.whole_port(p.code())))
-            .collect();
-        self.patch_base = self
-            .cables
-            .iter()
-            .map(|(s, c)| ((*s, c.dst), self.whole_patch(*s, c.dst)))
-            .collect();
+        let ports = self.ports.iter().map(|p| p.code());
+        self.port_base = ports.map(|code| (code, self.whole_port(code))).collect();
+        let blocks = self.wiring.blocks();
+        let ends = blocks.iter().filter_map(|b| b.ends());
+        self.block_base = ends.map(|ends| (ends, self.whole_block(ends))).collect();
+    }
+}
+
+/// The ends of the counters of a component's port.
+pub(crate) fn socket_ends(port: PortCode, direction: Direction) -> BlockEnds {
+    match direction {
+        Direction::Rx => (Some(port), None),
+        Direction::Tx => (None, Some(port)),
     }
 }

@@ -10,17 +10,21 @@ pub mod area;
 pub mod bell;
 pub mod board;
 pub mod code;
+pub mod line;
 pub mod memif;
 pub mod pcap;
 pub mod port;
 pub mod published;
+pub mod rack;
 pub mod sink;
 #[cfg(test)]
 mod tests;
+mod wiring;
 pub mod worker;
 
 pub use area::{Area, DropReason, Totals};
 pub use board::{Board, BoardError};
 pub use code::{PortCode, PortKind};
 pub use port::Port;
+pub use wiring::Function;
 pub use worker::{Poll, Worker};

@@ -2,19 +2,18 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{Ordering::Relaxed, Ordering::Release};
 use std::time::Duration;
 
 use dpdk::vhost::Link;
-use dpdk::{BURST, Burst, tsc};
+use dpdk::{Burst, tsc};
 
-use crate::area::{DropReason, PatchBlock, WorkerBlock};
+use crate::area::WorkerBlock;
 use crate::bell::Bell;
-use crate::port::{Context, Port, Wakes};
+use crate::line::{Line, Pace, QUIET_AFTER, add};
+use crate::port::{Context, Wakes};
 use crate::published::Subscriber;
 
-/// Empty polls in a row after which a source is quiet and polled more rarely.
-const QUIET_AFTER: u8 = 64;
 /// Time between two polls of a quiet source, in microseconds.
 const QUIET_POLL_US: u64 = 20;
 /// Time without a packet after which a worker rests, in microseconds.
@@ -33,33 +32,13 @@ pub enum Poll {
     Busy,
 }
 
-/// A patch as a worker runs it.
-#[derive(Clone)]
-pub struct Running {
-    /// Where packets come from.
-    pub src: Arc<Port>,
-    /// Where they go.
-    pub dst: Arc<Port>,
-    /// Where they are counted.
-    pub counters: &'static PatchBlock,
-}
-
 /// What a worker does until it gets another table.
 #[derive(Default)]
 pub struct Table {
-    /// The patches; empty while forwarding is stopped.
-    pub patches: Vec<Running>,
+    /// Its lines; empty while forwarding is stopped.
+    pub lines: Vec<Line>,
     /// The worker shall return.
     pub end: bool,
-}
-
-/// What the loop keeps of a patch.
-#[derive(Clone, Copy)]
-struct Pace {
-    /// Empty polls in a row, up to [`QUIET_AFTER`].
-    empty: u8,
-    /// Most packets to receive at once: few while they are long chains.
-    most: u8,
 }
 
 /// How a rest ended.
@@ -84,70 +63,14 @@ pub struct Worker {
     pub poll: Poll,
 }
 
-#[inline(always)]
-fn add(counter: &AtomicU64, n: u64) {
-    // One writer: a plain load and store.
-    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
-}
-
-/// Moves one burst over a patch; returns the packets received.
-#[inline(always)]
-fn carry(patch: &Running, cx: &mut Context, burst: &mut Burst, pace: &mut Pace) -> usize {
-    cx.stocked = cx.cache.balance();
-    let n = patch.src.receive(cx, burst, usize::from(pace.most));
-    if n == 0 {
-        pace.empty = (pace.empty + 1).min(QUIET_AFTER);
-        return 0;
-    }
-    pace.empty = 0;
-    // 192 mbufs are at hand at least, and a packet of 64 kB takes 32 of them.
-    pace.most = if burst.segments() as usize > 3 * n {
-        6
-    } else {
-        BURST as u8
-    };
-    let counters = patch.counters;
-    add(&counters.rx_packets, n as u64);
-    add(&counters.rx_bytes, burst.bytes());
-    let (sent, bytes) = patch.dst.send(cx, burst);
-    add(&counters.tx_packets, sent as u64);
-    add(&counters.tx_bytes, bytes);
-    if !burst.is_empty() {
-        refused(patch, cx, burst);
-    }
-    n
-}
-
-/// Drops and counts what the destination refused. A driver stops at a frame that is too long for it:
-/// that one goes, and what stands behind it is offered again.
-#[cold]
-fn refused(patch: &Running, cx: &mut Context, burst: &mut Burst) {
-    let counters = patch.counters;
-    while burst
-        .first_len()
-        .is_some_and(|len| patch.dst.is_too_long(len))
-    {
-        burst.clear_front(1, &mut cx.cache);
-        add(&counters.drops[DropReason::TooBig as usize], 1);
-        if !burst.is_empty() {
-            let (sent, bytes) = patch.dst.send(cx, burst);
-            add(&counters.tx_packets, sent as u64);
-            add(&counters.tx_bytes, bytes);
-        }
-    }
-    add(
-        &counters.drops[patch.dst.refusal() as usize],
-        burst.len() as u64,
-    );
-    burst.clear(&mut cx.cache);
-}
-
 impl Worker {
     /// Runs until a table says so.
     pub fn run(mut self, mut cx: Context) {
         let per_us = (dpdk::tsc_hz() / 1_000_000).max(1);
         let mut burst = Burst::new();
         let mut paces: Vec<Pace> = Vec::new();
+        let mut outs: Vec<Burst> = Vec::new();
+        let mut first = 0;
         let mut generation_of: *const Table = std::ptr::null();
         let mut now = tsc();
         let (mut quiet_polled, mut last_packet) = (now, now);
@@ -164,17 +87,14 @@ impl Worker {
                 }
                 generation_of = table;
                 paces.clear();
-                paces.resize(
-                    table.patches.len(),
-                    Pace {
-                        empty: 0,
-                        most: BURST as u8,
-                    },
-                );
+                paces.resize(table.lines.len(), Pace::default());
+                let most = table.lines.iter().map(Line::outs).max().unwrap_or(0);
+                outs.resize_with(most.max(outs.len()), Burst::new);
+                first = 0;
                 if table
-                    .patches
+                    .lines
                     .iter()
-                    .any(|p| p.src.keeps_mbufs() || p.dst.keeps_mbufs())
+                    .any(|l| l.ports().any(|p| p.keeps_mbufs()))
                 {
                     self.block.driver_held.store(1, Relaxed);
                 }
@@ -185,14 +105,22 @@ impl Worker {
                 quiet_polled = now;
             }
             let mut moved = 0;
-            for (patch, pace) in table.patches.iter().zip(&mut paces) {
+            // Each line is the first of a round in its turn: of lines into one port that is too slow, all get the same.
+            let (before, from) = table.lines.split_at(first);
+            let (paces_before, paces_from) = paces.split_at_mut(first);
+            let turns = from.iter().zip(paces_from);
+            for (line, pace) in turns.chain(before.iter().zip(paces_before)) {
                 if pace.empty == QUIET_AFTER && !with_quiet {
                     continue;
                 }
-                let n = carry(patch, &mut cx, &mut burst, pace);
+                let n = line.carry(&mut cx, &mut burst, &mut outs, pace);
                 polls += 1;
                 empty_polls += u64::from(n == 0);
                 moved += n;
+            }
+            first += 1;
+            if first >= table.lines.len() {
+                first = 0;
             }
             rounds += 1;
             let then = std::mem::replace(&mut now, tsc());
@@ -211,7 +139,7 @@ impl Worker {
             if self.poll == Poll::Adaptive
                 && now.wrapping_sub(last_packet) >= REST_AFTER_US * per_us
             {
-                let rest = self.rest(&mut cx, &mut burst);
+                let rest = self.rest(&mut cx, &mut burst, &mut outs);
                 now = tsc();
                 match rest {
                     // One look at all sources, and to rest again if there is nothing.
@@ -232,15 +160,15 @@ impl Worker {
 
     /// Rests until a source has something, a new table is there, or a while has passed.
     #[cold]
-    fn rest(&mut self, cx: &mut Context, burst: &mut Burst) -> Rest {
+    fn rest(&mut self, cx: &mut Context, burst: &mut Burst, outs: &mut [Burst]) -> Rest {
         let table = self.tables.get();
         if table.end {
             return Rest::Refused;
         }
         let mut limit = LONG_REST;
         let mut guests: Vec<Arc<Link>> = Vec::new();
-        for patch in &table.patches {
-            match patch.src.wakes() {
+        for line in &table.lines {
+            match line.src.wakes() {
                 Wakes::ByBell => {}
                 Wakes::ByKick(link) => guests.push(link),
                 Wakes::Not => limit = SHORT_REST,
@@ -251,16 +179,8 @@ impl Worker {
         let kicks: Vec<RawFd> = guests.iter().filter_map(|l| l.kick(true)).collect();
         // What came before we asked to be woken.
         let mut moved = 0;
-        for patch in &table.patches {
-            moved += carry(
-                patch,
-                cx,
-                burst,
-                &mut Pace {
-                    empty: 0,
-                    most: BURST as u8,
-                },
-            );
+        for line in &table.lines {
+            moved += line.carry(cx, burst, outs, &mut Pace::default());
         }
         let rest = if moved > 0 {
             Rest::Found(moved)

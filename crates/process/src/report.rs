@@ -23,7 +23,16 @@ pub struct Identity {
 
 /// Counts in the form of the wire.
 pub fn counters(t: &Totals) -> Counters {
-    let [full, link_down, no_mbuf, too_big, removed, io_error] = t.drops;
+    let [
+        full,
+        link_down,
+        no_mbuf,
+        too_big,
+        removed,
+        io_error,
+        unknown,
+        filtered,
+    ] = t.drops;
     Counters {
         rx_packets: t.rx_packets,
         rx_bytes: t.rx_bytes,
@@ -36,6 +45,8 @@ pub fn counters(t: &Totals) -> Counters {
             too_big,
             removed,
             io_error,
+            unknown,
+            filtered,
         },
     }
 }

@@ -4,13 +4,15 @@
 use serde::{Deserialize, Serialize};
 
 /// Why packets were dropped. The set is fixed; the order is that of the counters in shared memory.
-pub const DROP_REASONS: [&str; 6] = [
+pub const DROP_REASONS: [&str; 8] = [
     "full",
     "link-down",
     "no-mbuf",
     "too-big",
     "removed",
     "io-error",
+    "unknown",
+    "filtered",
 ];
 
 /// Packet counters since the process started or since the last `clear`.
@@ -48,12 +50,33 @@ pub struct Drops {
     pub removed: u64,
     /// A file or driver refused it.
     pub io_error: u64,
+    /// No entry of a table says where it should go.
+    #[serde(default)]
+    pub unknown: u64,
+    /// It is of a kind that the component does not let through.
+    #[serde(default)]
+    pub filtered: u64,
 }
 
 impl Drops {
+    /// Each reason with its packets, in the order of [`DROP_REASONS`].
+    pub fn by_reason(&self) -> [(&'static str, u64); DROP_REASONS.len()] {
+        let counts = [
+            self.full,
+            self.link_down,
+            self.no_mbuf,
+            self.too_big,
+            self.removed,
+            self.io_error,
+            self.unknown,
+            self.filtered,
+        ];
+        std::array::from_fn(|i| (DROP_REASONS[i], counts[i]))
+    }
+
     /// All reasons together.
     pub fn total(&self) -> u64 {
-        self.full + self.link_down + self.no_mbuf + self.too_big + self.removed + self.io_error
+        self.by_reason().iter().map(|(_, packets)| packets).sum()
     }
 }
 
@@ -259,4 +282,24 @@ pub struct ProcessDetail {
     pub detail: Option<Detail>,
     /// Why there is no detail.
     pub error: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reasons_of_drops_are_the_members_of_their_document() {
+        let drops = Drops {
+            filtered: 3,
+            full: 1,
+            ..Drops::default()
+        };
+        let document = serde_json::to_value(drops).unwrap();
+        for (reason, packets) in drops.by_reason() {
+            assert_eq!(document[reason], packets, "{reason}");
+        }
+        assert_eq!(document.as_object().unwrap().len(), DROP_REASONS.len());
+        assert_eq!(drops.total(), 4);
+    }
 }

@@ -4,6 +4,7 @@
 mod claims;
 mod counters;
 mod model;
+mod rack;
 mod rest;
 
 use std::path::PathBuf;
@@ -133,7 +134,10 @@ impl Bench {
                 if table.end {
                     return;
                 }
-                let patches = table.patches.iter().map(|p| (p.src.code(), p.dst.code()));
+                let patches = table
+                    .lines
+                    .iter()
+                    .flat_map(|l| l.ports().skip(1).map(|dst| (l.src.code(), dst.code())));
                 *note.lock().unwrap() = patches.collect();
                 std::thread::sleep(Duration::from_micros(20));
             }

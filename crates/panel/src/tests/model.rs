@@ -104,6 +104,11 @@ fn reason(error: &BoardError) -> &'static str {
         BoardError::NoWorker { .. } => "no worker",
         BoardError::Stuck { .. } => "stuck",
         BoardError::Full { .. } => "full",
+        BoardError::NoComponent(_)
+        | BoardError::ComponentExists(_)
+        | BoardError::InUse { .. }
+        | BoardError::TooManyPorts { .. }
+        | BoardError::NotAttached { .. } => "component",
     }
 }
 

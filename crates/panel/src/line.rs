@@ -1,0 +1,199 @@
+//! What a worker does with the packets of one source: a line runs from there to one or more outlets.
+//!
+//! A patch is a line with one outlet and nothing on it. Components put *stages* on it, which change packets or drop
+//! some, and an *element*, which says where each packet goes. Both are shared with the control thread, so what
+//! changes in them while the worker runs is atomic.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use dpdk::{BURST, Burst};
+
+use crate::area::{DropReason, PatchBlock};
+use crate::port::{Context, Port};
+
+/// Something on the way: it may change packets and drop some, and keeps the order of the rest.
+pub trait Stage: Send + Sync {
+    /// Works on the packets of `burst`. What it drops it frees and counts in `counters` ([`PatchBlock::drop_of`]).
+    fn run(&self, cx: &mut Context, burst: &mut Burst, counters: &PatchBlock);
+}
+
+/// Something that says where packets go.
+pub trait Element: Send + Sync {
+    /// Moves every packet of `burst` to the outs it belongs to, one for each outlet and empty when this is called, in
+    /// order of arrival. What belongs nowhere it frees and counts in `counters`. It leaves `burst` empty.
+    fn split(&self, cx: &mut Context, burst: &mut Burst, outs: &mut [Burst], counters: &PatchBlock);
+}
+
+/// An end of a line.
+#[derive(Clone)]
+pub struct Outlet {
+    /// Where packets go.
+    pub dst: Arc<Port>,
+    /// Where they are counted.
+    pub counters: &'static PatchBlock,
+    /// What happens to them before.
+    pub stages: Vec<Arc<dyn Stage>>,
+}
+
+/// What comes after the source.
+#[derive(Clone)]
+pub enum Way {
+    /// One outlet for all packets.
+    Straight(Outlet),
+    /// An element deals them out.
+    Dealt(Arc<dyn Element>, Vec<Outlet>),
+}
+
+/// What a worker does with the packets of one source.
+#[derive(Clone)]
+pub struct Line {
+    /// Where packets come from.
+    pub src: Arc<Port>,
+    /// Where what comes in is counted.
+    pub entry: &'static PatchBlock,
+    /// What happens to them first.
+    pub stages: Vec<Arc<dyn Stage>>,
+    /// Where they go then.
+    pub way: Way,
+}
+
+/// Empty polls in a row after which a source is quiet and polled more rarely.
+pub(crate) const QUIET_AFTER: u8 = 64;
+
+/// What the loop keeps of a line.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// Empty polls in a row, up to [`QUIET_AFTER`].
+    pub(crate) empty: u8,
+    /// Most packets to receive at once: few while they are long chains.
+    most: u8,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            empty: 0,
+            most: BURST as u8,
+        }
+    }
+}
+
+/// Counts, as the only writer: a plain load and store.
+#[inline(always)]
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+}
+
+impl PatchBlock {
+    /// Counts `n` dropped packets. Only the worker that the block belongs to calls this.
+    #[inline]
+    pub fn drop_of(&self, reason: DropReason, n: u64) {
+        add(&self.drops[reason as usize], n);
+    }
+}
+
+impl Outlet {
+    /// Sends the burst; what is refused is dropped and counted. Leaves it empty.
+    #[inline(always)]
+    fn send(&self, cx: &mut Context, burst: &mut Burst) {
+        for stage in &self.stages {
+            stage.run(cx, burst, self.counters);
+        }
+        if burst.is_empty() {
+            return;
+        }
+        let counters = self.counters;
+        let (sent, bytes) = self.dst.send(cx, burst);
+        add(&counters.tx_packets, sent as u64);
+        add(&counters.tx_bytes, bytes);
+        if !burst.is_empty() {
+            self.refused(cx, burst);
+        }
+    }
+
+    /// Drops and counts what the destination refused. A driver stops at a frame that is too long for it:
+    /// that one goes, and what stands behind it is offered again.
+    #[cold]
+    fn refused(&self, cx: &mut Context, burst: &mut Burst) {
+        let counters = self.counters;
+        while burst
+            .first_len()
+            .is_some_and(|len| self.dst.is_too_long(len))
+        {
+            burst.clear_front(1, &mut cx.cache);
+            counters.drop_of(DropReason::TooBig, 1);
+            if !burst.is_empty() {
+                let (sent, bytes) = self.dst.send(cx, burst);
+                add(&counters.tx_packets, sent as u64);
+                add(&counters.tx_bytes, bytes);
+            }
+        }
+        counters.drop_of(self.dst.refusal(), burst.len() as u64);
+        burst.clear(&mut cx.cache);
+    }
+}
+
+impl Line {
+    /// Most outlets that an element of this line deals packets out to.
+    pub(crate) fn outs(&self) -> usize {
+        match &self.way {
+            Way::Straight(_) => 0,
+            Way::Dealt(_, outlets) => outlets.len(),
+        }
+    }
+
+    /// All ports of the line.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &Arc<Port>> {
+        let outlets = match &self.way {
+            Way::Straight(outlet) => std::slice::from_ref(outlet),
+            Way::Dealt(_, outlets) => outlets,
+        };
+        std::iter::once(&self.src).chain(outlets.iter().map(|o| &o.dst))
+    }
+
+    /// Moves one burst along; returns the packets received. `burst` and `outs` (at least as many as the line deals
+    /// out to) are empty before and after.
+    #[inline(always)]
+    pub(crate) fn carry(
+        &self,
+        cx: &mut Context,
+        burst: &mut Burst,
+        outs: &mut [Burst],
+        pace: &mut Pace,
+    ) -> usize {
+        cx.stocked = cx.cache.balance();
+        let n = self.src.receive(cx, burst, usize::from(pace.most));
+        if n == 0 {
+            pace.empty = (pace.empty + 1).min(QUIET_AFTER);
+            return 0;
+        }
+        pace.empty = 0;
+        // 192 mbufs are at hand at least, and a packet of 64 kB takes 32 of them.
+        pace.most = if burst.segments() as usize > 3 * n {
+            6
+        } else {
+            BURST as u8
+        };
+        add(&self.entry.rx_packets, n as u64);
+        add(&self.entry.rx_bytes, burst.bytes());
+        for stage in &self.stages {
+            stage.run(cx, burst, self.entry);
+        }
+        match &self.way {
+            Way::Straight(outlet) => outlet.send(cx, burst),
+            Way::Dealt(element, outlets) => {
+                let outs = &mut outs[..outlets.len()];
+                element.split(cx, burst, outs, self.entry);
+                for (outlet, out) in outlets.iter().zip(outs) {
+                    if !out.is_empty() {
+                        // Each may free and take a burst's worth of mbufs.
+                        cx.cache.balance();
+                        outlet.send(cx, out);
+                    }
+                }
+            }
+        }
+        n
+    }
+}
