@@ -88,6 +88,40 @@ pub struct VfReply {
     pub info: Option<Value>,
 }
 
+impl VfReply {
+    /// Answer to a command that took effect, or the reason why it did not.
+    pub fn new<E: ToString>(result: Result<(), E>) -> Self {
+        let message = result.err().map(|error| error.to_string());
+        Self {
+            results: vec![ResultEntry {
+                result: if message.is_some() {
+                    "error"
+                } else {
+                    "success"
+                }
+                .to_owned(),
+                error_details: message.map(|message| ErrorDetails { message }),
+            }],
+            client_id: None,
+            process_type: None,
+            info: None,
+        }
+    }
+
+    /// Answer to `status`; types of this crate always serialize.
+    pub fn status<T: Serialize>(info: &T) -> Self {
+        Self {
+            info: serde_json::to_value(info).ok(),
+            ..Self::new(Ok::<(), String>(()))
+        }
+    }
+
+    /// The bytes of the wire, without a newline.
+    pub fn to_json(&self) -> String {
+        json::wide(self)
+    }
+}
+
 /// What a process of ours adds to its registration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -134,7 +168,11 @@ impl ClientId {
 
     /// The bytes of the wire, without a newline.
     pub fn to_json(&self) -> String {
-        json::compact(self)
+        if self.process_type.has_results() {
+            json::wide(self)
+        } else {
+            json::compact(self)
+        }
     }
 }
 
