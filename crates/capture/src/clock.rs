@@ -95,7 +95,11 @@ impl Clock {
         }
         self.off_ns = self.line.at(tsc).abs_diff(ns);
         let cycles = tsc.wrapping_sub(self.line.tsc);
-        let mut line = Line { tsc, ns, ..self.line };
+        let mut line = Line {
+            tsc,
+            ns,
+            ..self.line
+        };
         if self.off_ns < SET_NS && cycles > 0 {
             line.ns_per_cycle = since as f64 / cycles as f64;
         }
@@ -142,6 +146,9 @@ mod tests {
             ns: 5000,
             ns_per_cycle: 0.5,
         };
-        assert_eq!((line.at(1000), line.at(1200), line.at(800)), (5000, 5100, 4900));
+        assert_eq!(
+            (line.at(1000), line.at(1200), line.at(800)),
+            (5000, 5100, 4900)
+        );
     }
 }

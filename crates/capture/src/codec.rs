@@ -135,7 +135,11 @@ mod tests {
                 codec.block(&block, &mut packed).unwrap();
                 plain.extend_from_slice(&block);
                 let file = [&packed[..], compress.mark()].concat();
-                assert_eq!(unpacked(compress, &file).unwrap(), plain, "{compress:?} {length}");
+                assert_eq!(
+                    unpacked(compress, &file).unwrap(),
+                    plain,
+                    "{compress:?} {length}"
+                );
             }
         }
     }
