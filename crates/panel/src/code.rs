@@ -18,6 +18,8 @@ pub enum PortKind {
     Tap = 6,
     /// A memif socket.
     Memif = 7,
+    /// Capture files that a `pcap` process writes; the number is the process's id.
+    Capture = 8,
 }
 
 /// Kind, number and queue of a port in 32 bits; zero is no port.
@@ -37,7 +39,7 @@ impl PortCode {
 
     /// The code in shared memory; `None` if there is none or it means nothing.
     pub fn from_raw(raw: u32) -> Option<Self> {
-        (1..=7).contains(&(raw >> 24)).then_some(PortCode(raw))
+        (1..=8).contains(&(raw >> 24)).then_some(PortCode(raw))
     }
 
     /// Its kind.
@@ -49,7 +51,8 @@ impl PortCode {
             4 => PortKind::Pcap,
             5 => PortKind::Nullpmd,
             6 => PortKind::Tap,
-            _ => PortKind::Memif,
+            7 => PortKind::Memif,
+            _ => PortKind::Capture,
         }
     }
 
@@ -74,6 +77,8 @@ impl std::fmt::Display for PortCode {
             PortKind::Nullpmd => "nullpmd",
             PortKind::Tap => "tap",
             PortKind::Memif => "memif",
+            // The name that the original's topology has for it.
+            PortKind::Capture => "spppcap",
         };
         write!(f, "{kind}:{}", self.number())?;
         if self.queue() > 0 {

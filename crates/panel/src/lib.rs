@@ -16,6 +16,7 @@ pub mod pcap;
 pub mod port;
 pub mod published;
 pub mod rack;
+pub mod sink;
 #[cfg(test)]
 mod tests;
 mod wiring;

@@ -120,6 +120,7 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
         pools: Vec::new(),
         heap: None,
         launched: Vec::new(),
+        capture: None,
     };
     let Some(board) = board else { return detail };
     for port in board.ports() {

@@ -1,4 +1,4 @@
-//! JSON as text, in the three ways in which the original writes it.
+//! JSON as text, in the two ways in which the original writes it.
 
 use std::io;
 
@@ -22,10 +22,11 @@ pub fn spaced<T: Serialize + ?Sized>(value: &T) -> String {
     }
 }
 
-/// JSON with blanks everywhere (`{ "a": [ 1 ], "b": [  ] }`), as `vf`, `mirror` and `pcap` send it.
-pub fn roomy<T: Serialize + ?Sized>(value: &T) -> String {
-    let mut bytes = Vec::with_capacity(1024);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Roomy);
+/// JSON with blanks after `,` and `:` and inside all brackets (`{ "a": [ 1, 2 ], "b": [  ] }`), as `vf`, `mirror` and
+/// `pcap` send it.
+pub fn wide<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut bytes = Vec::with_capacity(256);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Wide);
     match value.serialize(&mut serializer) {
         Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => not_serializable(&error),
@@ -47,7 +48,11 @@ impl Formatter for Spaced {
         writer: &mut W,
         first: bool,
     ) -> io::Result<()> {
-        comma(writer, first)
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
     fn begin_object_key<W: ?Sized + io::Write>(
@@ -55,7 +60,11 @@ impl Formatter for Spaced {
         writer: &mut W,
         first: bool,
     ) -> io::Result<()> {
-        comma(writer, first)
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
     fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -79,32 +88,15 @@ impl Formatter for Spaced {
     }
 }
 
-struct Roomy;
+struct Wide;
 
-/// What stands before a member or an element.
-fn comma<W: ?Sized + io::Write>(writer: &mut W, first: bool) -> io::Result<()> {
-    if first {
-        Ok(())
-    } else {
-        writer.write_all(b", ")
-    }
-}
-
-impl Formatter for Roomy {
+impl Formatter for Wide {
     fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b"[ ")
     }
 
     fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b" ]")
-    }
-
-    fn begin_array_value<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        comma(writer, first)
     }
 
     fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -115,16 +107,24 @@ impl Formatter for Roomy {
         writer.write_all(b" }")
     }
 
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        Spaced.begin_array_value(writer, first)
+    }
+
     fn begin_object_key<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
         first: bool,
     ) -> io::Result<()> {
-        comma(writer, first)
+        Spaced.begin_object_key(writer, first)
     }
 
     fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        writer.write_all(b": ")
+        Spaced.begin_object_value(writer)
     }
 }
 
@@ -141,9 +141,12 @@ mod tests {
         let expected = r#"{"a": [1, {"b": "\u00e9\ud83d\ude00\n"}], "c": {}, "d": [], "e": null}"#;
         assert_eq!(spaced(&value), expected);
         assert_eq!(compact(&json!({"a": [1, 2]})), r#"{"a":[1,2]}"#);
-        let value = json!({"a": [1, {"b": "c"}], "d": [], "e": 2});
-        let expected = r#"{ "a": [ 1, { "b": "c" } ], "d": [  ], "e": 2 }"#;
-        assert_eq!(roomy(&value), expected);
+    }
+
+    #[test]
+    fn wide_is_written_as_the_original_does() {
+        let value = json!({"a": [1, {"b": "x"}], "d": []});
+        assert_eq!(wide(&value), r#"{ "a": [ 1, { "b": "x" } ], "d": [  ] }"#);
     }
 
     proptest! {

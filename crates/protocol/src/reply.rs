@@ -100,7 +100,7 @@ impl ClientId {
     /// The bytes of the wire, without a newline, in the form that processes of this kind use.
     pub fn to_json(&self) -> String {
         match self.process_type.has_results() {
-            true => json::roomy(self),
+            true => json::wide(self),
             false => json::compact(self),
         }
     }

@@ -56,49 +56,54 @@ impl ResultEntry {
 }
 
 impl VfReply {
-    fn of(entry: ResultEntry, info: Option<Value>) -> Self {
+    fn of(entry: ResultEntry) -> Self {
         Self {
             results: vec![entry],
             client_id: None,
             process_type: None,
-            info,
+            info: None,
         }
     }
 
     fn error(message: String, reason: Option<String>) -> Self {
-        let entry = ResultEntry {
+        Self::of(ResultEntry {
             result: "error".to_owned(),
             error_details: Some(ErrorDetails { message, reason }),
-        };
-        Self::of(entry, None)
+        })
     }
 
-    /// Reply to what took effect.
-    pub fn success() -> Self {
-        Self::of(ResultEntry::success(), None)
+    /// Answer to a command that took effect, or the original's reason why it did not.
+    pub fn new<E: ToString>(result: Result<(), E>) -> Self {
+        match result {
+            Ok(()) => Self::of(ResultEntry::success()),
+            Err(message) => Self::error(message.to_string(), None),
+        }
     }
 
-    /// Reply to a question.
-    pub fn info(info: Value) -> Self {
-        Self::of(ResultEntry::success(), Some(info))
-    }
-
-    /// Reply to what cannot be taken.
+    /// Answer to what cannot be taken.
     pub fn rejected(rejected: Rejection) -> Self {
         Self::error(rejected.refusal.to_string(), rejected.reason)
     }
 
-    /// Reply to what was understood, and what became of it.
+    /// Answer to what was understood: it took effect, or why it failed.
     pub fn done<E: ToString>(result: Result<(), E>) -> Self {
         match result {
-            Ok(()) => Self::success(),
+            Ok(()) => Self::of(ResultEntry::success()),
             Err(reason) => Self::error(FAILED.to_owned(), Some(reason.to_string())),
+        }
+    }
+
+    /// Answer to a question such as `status`; types of this crate always serialize.
+    pub fn status<T: Serialize>(info: &T) -> Self {
+        Self {
+            info: serde_json::to_value(info).ok(),
+            ..Self::of(ResultEntry::success())
         }
     }
 
     /// The bytes of the wire, without a newline.
     pub fn to_json(&self) -> String {
-        json::roomy(self)
+        json::wide(self)
     }
 }
 
@@ -111,7 +116,7 @@ mod tests {
     #[test]
     fn replies_are_the_bytes_of_the_original_with_the_reason_behind() {
         assert_eq!(
-            VfReply::success().to_json(),
+            VfReply::new(Ok::<(), String>(())).to_json(),
             r#"{ "results": [ { "result": "success" } ] }"#
         );
         assert_eq!(
