@@ -182,6 +182,39 @@ pub struct PoolAudit {
     pub twice: u32,
 }
 
+/// A component of a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct ComponentDetail {
+    /// Its name.
+    pub name: String,
+    /// `forward`, `merge`, `classifier` or `mirror`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// CPU of the worker that runs it.
+    pub cpu: u32,
+    /// What it needs before it moves packets; `None` if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
+    /// Ports that it receives from.
+    pub rx: Vec<ComponentPortDetail>,
+    /// Ports that it sends to.
+    pub tx: Vec<ComponentPortDetail>,
+}
+
+/// A port of a component, and what came in or went out there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct ComponentPortDetail {
+    /// Name as reported.
+    pub port: String,
+    /// What the component dropped stands with the port that it came from, what a port refused with that port.
+    #[serde(flatten)]
+    pub counters: Counters,
+}
+
 /// DPDK's heap in shared memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -309,6 +342,9 @@ pub struct Detail {
     pub ports: Vec<PortDetail>,
     /// Patches, in order of their sources.
     pub patches: Vec<PatchDetail>,
+    /// Components in the order of their start (vf and mirror only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<ComponentDetail>,
     /// Workers, by CPU.
     pub workers: Vec<WorkerDetail>,
     /// Rings (primary only).

@@ -1,5 +1,6 @@
 //! Replies of processes, byte for byte as the original writes them.
 
+mod info;
 mod results;
 mod status;
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{CommandError, NfvCommand, PanelCommand, PrimaryCommand};
 use crate::json;
+pub use info::{ComponentInfo, MAX_SHOWN};
 pub use results::{ErrorDetails, ResultEntry, VfReply};
 pub use status::{
     ForwarderStatus, NfvStatus, PhyPortStatus, PrimaryStatus, Queues, RingPortStatus,

@@ -193,9 +193,11 @@ fn port(words: &[&str], known: &dyn Known) -> Result<ComponentCommand, Rejection
     // All eight words are meant for another tag of a port that is attached already.
     let taken = attach && tag.len() < 3;
     let port = self::port_name(port)?;
-    known
-        .attaches(port, taken)
-        .map_err(Refusal::PORT.because())?;
+    if attach {
+        known
+            .attaches(port, taken)
+            .map_err(Refusal::PORT.because())?;
+    }
     let dir = [Direction::Rx, Direction::Tx]
         .into_iter()
         .find(|direction| direction.word() == *dir)
