@@ -37,6 +37,7 @@ enum spp_layout {
 	SPP_MBUF_NEXT = offsetof(struct rte_mbuf, next),
 	SPP_MBUF_POOL = offsetof(struct rte_mbuf, pool),
 	SPP_MBUF_BUF_LEN = offsetof(struct rte_mbuf, buf_len),
+	SPP_MBUF_PACKET_TYPE = offsetof(struct rte_mbuf, packet_type),
 	SPP_CACHE_LEN = offsetof(struct rte_mempool_cache, len),
 	SPP_CACHE_OBJS = offsetof(struct rte_mempool_cache, objs),
 	SPP_CACHE_MAX = RTE_MEMPOOL_CACHE_MAX_SIZE,
@@ -45,6 +46,9 @@ enum spp_layout {
 	SPP_HEADROOM = RTE_PKTMBUF_HEADROOM,
 	SPP_MEMZONE_NAME = RTE_MEMZONE_NAMESIZE,
 };
+
+/* Flags of an mbuf whose data lies in somebody else's buffer. */
+static const uint64_t SPP_MBUF_BORROWS = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
 
 /* EAL */
 int spp_errno(void);

@@ -80,6 +80,27 @@ impl Burst {
         (self.len, self.bytes, self.segs) = (n, bytes, segs);
     }
 
+    /// Counts bytes and segments again, after packets were exchanged for others.
+    pub(crate) fn recount(&mut self) {
+        (self.bytes, self.segs) = (0, 0);
+        for m in &self.mbufs[..self.len] {
+            self.bytes += u64::from(Mbuf(*m).pkt_len());
+            self.segs += u32::from(Mbuf(*m).nb_segs());
+        }
+    }
+
+    /// Notes that packets are `more` bytes longer in all.
+    #[inline(always)]
+    pub(crate) fn grow(&mut self, more: u64) {
+        self.bytes += more;
+    }
+
+    /// Notes that packets are `less` bytes shorter in all.
+    #[inline(always)]
+    pub(crate) fn shrink(&mut self, less: u64) {
+        self.bytes -= less;
+    }
+
     /// Free room behind the packets.
     #[inline(always)]
     pub(crate) fn room(&mut self) -> &mut [*mut ffi::rte_mbuf] {

@@ -21,10 +21,12 @@ pub mod memzone;
 pub mod pool;
 mod reap;
 pub mod ring;
+mod sift;
 pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod vhost;
+pub mod vlan;
 
 pub use burst::{BURST, Burst};
 pub use deal::KEEP;
