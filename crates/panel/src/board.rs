@@ -65,6 +65,9 @@ pub enum BoardError {
         "component {0} is started already: stop it first (component stop {0}), or take another name"
     )]
     ComponentExists(String),
+    /// The component is none that copies.
+    #[error("component {0} is no mirror: only a mirror has this setting")]
+    NoMirror(String),
     /// The port is used in this direction.
     #[error("{port} is {} of {by} already: detach it there first", side(*.direction))]
     InUse {
