@@ -66,6 +66,8 @@ uint32_t spp_mempool_cache_most(struct rte_mempool *mp);
 int spp_mempool_try_take(struct rte_mempool *mp, void **objs, unsigned int n);
 int spp_mempool_try_give(struct rte_mempool *mp, void *const *objs, unsigned int n);
 unsigned int spp_mempool_backlog(struct rte_mempool *mp);
+/* Bytes of a buffer of a pool of mbufs, headroom included. */
+uint16_t spp_mempool_data_room(struct rte_mempool *mp);
 uint32_t spp_mempool_size(const struct rte_mempool *mp);
 int32_t spp_mempool_ops_index(const struct rte_mempool *mp);
 /* Name of the operations registered at `index` in this process, or NULL. */
@@ -79,6 +81,8 @@ void spp_mbuf_renew(struct rte_mbuf *m);
 void spp_mbuf_reset(struct rte_mbuf *m);
 /* Appends the chain `tail` to `head`; 0, or a negative errno if it has too many segments. */
 int spp_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail);
+/* Begins to fetch the first bytes of n packets. */
+void spp_mbuf_prefetch_heads(struct rte_mbuf *const *mbufs, unsigned int n);
 
 /* Rings (single producer, single consumer) */
 unsigned int spp_ring_enqueue(struct rte_ring *r, struct rte_mbuf **mbufs, unsigned int n);

@@ -65,6 +65,21 @@ impl Burst {
         self.segs
     }
 
+    /// Takes in one more packet, of `bytes` in `segs` segments, that we own.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, m: Mbuf, bytes: u32, segs: u32) {
+        self.mbufs[self.len] = m.0;
+        self.len += 1;
+        self.bytes += u64::from(bytes);
+        self.segs += segs;
+    }
+
+    /// Forgets all but the first `n` packets, whose bytes and segments are given.
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, n: usize, bytes: u64, segs: u32) {
+        (self.len, self.bytes, self.segs) = (n, bytes, segs);
+    }
+
     /// Free room behind the packets.
     #[inline(always)]
     pub(crate) fn room(&mut self) -> &mut [*mut ffi::rte_mbuf] {
@@ -103,6 +118,12 @@ impl Burst {
     #[inline(always)]
     pub(crate) fn mbufs(&mut self) -> &mut [*mut ffi::rte_mbuf] {
         &mut self.mbufs[..self.len]
+    }
+
+    /// Packet `i`.
+    #[inline(always)]
+    pub(crate) fn mbuf(&self, i: usize) -> Option<Mbuf> {
+        self.mbufs[..self.len].get(i).map(|m| Mbuf(*m))
     }
 
     /// Forgets the first `n` packets, which have another owner now; returns their bytes.

@@ -10,6 +10,8 @@
 
 mod ahead;
 pub mod burst;
+mod copy;
+mod deal;
 pub mod depot;
 mod eal;
 pub mod ethdev;
@@ -25,6 +27,7 @@ mod tests;
 pub mod vhost;
 
 pub use burst::{BURST, Burst};
+pub use deal::KEEP;
 pub use eal::{
     Eal, EalConfig, EalError, Lcore, ProcessType, dpdk_version, primary_alive, tsc, tsc_hz,
 };

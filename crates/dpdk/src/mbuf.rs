@@ -49,6 +49,37 @@ impl Mbuf {
         unsafe { *self.field(ffi::SPP_MBUF_NEXT) }
     }
 
+    /// Bytes that a packet may begin with behind the headroom.
+    #[inline(always)]
+    pub(crate) fn room(self) -> usize {
+        // SAFETY: as above, u16 both.
+        let (room, off): (u16, u16) = unsafe {
+            (
+                *self.field(ffi::SPP_MBUF_BUF_LEN),
+                *self.field(ffi::SPP_MBUF_DATA_OFF),
+            )
+        };
+        usize::from(room.saturating_sub(off))
+    }
+
+    /// Makes it the head of a chain of `segs` segments and `len` bytes that has been linked. The caller
+    /// owns all of them.
+    #[inline(always)]
+    pub(crate) fn head_of(self, len: u32, segs: u16) {
+        // SAFETY: the caller owns it; a u32 and a u16.
+        unsafe {
+            *self.field(ffi::SPP_MBUF_PKT_LEN) = len;
+            *self.field(ffi::SPP_MBUF_NB_SEGS) = segs;
+        }
+    }
+
+    /// Chains `next` behind it. The caller owns both.
+    #[inline(always)]
+    pub(crate) fn link(self, next: Mbuf) {
+        // SAFETY: the caller owns it; a pointer.
+        unsafe { *self.field(ffi::SPP_MBUF_NEXT) = next.0 }
+    }
+
     /// The owner's tag: the upper half of the hash field, which no driver writes unless flow marks
     /// are in use, and which lies in the cache line that every packet's length is read from.
     #[inline(always)]
