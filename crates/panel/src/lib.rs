@@ -9,6 +9,7 @@
 pub mod area;
 pub mod bell;
 pub mod board;
+pub mod classifier;
 pub mod code;
 pub mod line;
 pub mod memif;
@@ -23,6 +24,7 @@ pub mod worker;
 
 pub use area::{Area, DropReason, Totals};
 pub use board::{Board, BoardError};
+pub use classifier::{Classifier, EntryError, EntryView, Rule};
 pub use code::{PortCode, PortKind};
 pub use port::Port;
 pub use wiring::Function;

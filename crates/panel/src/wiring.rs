@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::area::{BlockEnds, Direction, PatchBlock};
+use crate::classifier::{Classifier, OUTLETS};
 use crate::code::PortCode;
 use crate::line::{Line, Outlet, Stage, Way};
 use crate::port::Port;
@@ -28,6 +29,8 @@ pub enum Function {
     Forward,
     /// Many ports to one port, each in its turn.
     Merge,
+    /// One port to those that the entries of a table name.
+    Classifier(Classifier),
 }
 
 impl Function {
@@ -35,6 +38,7 @@ impl Function {
     pub fn most(&self, direction: Direction) -> usize {
         match (self, direction) {
             (Function::Merge, Direction::Rx) => usize::MAX,
+            (Function::Classifier(_), Direction::Tx) => OUTLETS,
             _ => 1,
         }
     }
@@ -83,11 +87,17 @@ impl Rig {
 
     /// What it needs before it moves packets; `None` if it runs.
     pub(crate) fn lacks(&self) -> Option<&'static str> {
+        let entries = match &self.function {
+            Function::Classifier(classifier) => !classifier.is_empty(),
+            Function::Forward | Function::Merge => true,
+        };
         match (self.rx.is_empty(), self.tx.is_empty()) {
             (true, true) => Some("a port to receive from and a port to send to"),
-            (true, false) => Some("a port to receive from"),
+            (true, false) if entries => Some("a port to receive from"),
+            (true, false) => Some("a port to receive from and a table entry of a port to send to"),
             (false, true) => Some("a port to send to"),
-            (false, false) => None,
+            (false, false) if entries => None,
+            (false, false) => Some("a table entry of a port to send to"),
         }
     }
 
@@ -105,6 +115,9 @@ impl Rig {
         let outlets: Vec<Outlet> = self.tx.iter().filter_map(outlet).collect();
         let way = match &self.function {
             Function::Forward | Function::Merge => outlets.into_iter().next().map(Way::Straight),
+            Function::Classifier(classifier) => {
+                Some(Way::Dealt(Arc::new(classifier.clone()), outlets))
+            }
         };
         let Some(way) = way else { return Vec::new() };
         let line = |socket: &Socket| {
