@@ -27,6 +27,11 @@ pub enum PortKind {
 pub struct PortCode(u32);
 
 impl PortCode {
+    /// Before all ports in order.
+    pub(crate) const LEAST: Self = PortCode(0);
+    /// Behind all ports in order.
+    pub(crate) const MOST: Self = PortCode(u32::MAX);
+
     /// The code of port `number`, queue `queue` (0 where the kind has none).
     pub const fn new(kind: PortKind, number: u16, queue: u8) -> Self {
         PortCode((kind as u32) << 24 | (queue as u32) << 16 | number as u32)

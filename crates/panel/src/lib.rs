@@ -9,6 +9,7 @@
 pub mod area;
 pub mod bell;
 pub mod board;
+pub mod classifier;
 pub mod code;
 pub mod filter;
 pub mod line;
@@ -27,6 +28,7 @@ pub mod worker;
 
 pub use area::{Area, DropReason, Totals};
 pub use board::{Board, BoardError};
+pub use classifier::{Classifier, EntryError, EntryView, Rule};
 pub use code::{PortCode, PortKind};
 pub use mirror::{CopyMode, MirrorOptions};
 pub use port::Port;

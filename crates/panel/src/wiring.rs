@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::area::{BlockEnds, Direction, PatchBlock};
+use crate::classifier::{Classifier, OUTLETS};
 use crate::code::PortCode;
 use crate::line::{Line, Outlet, Stage, Way};
 use crate::mirror::{Mirror, MirrorOptions};
@@ -31,6 +32,8 @@ pub enum Function {
     Merge,
     /// One port to the first port that was attached, and copies to all others.
     Mirror(MirrorOptions),
+    /// One port to those that the entries of a table name.
+    Classifier(Classifier),
 }
 
 impl Function {
@@ -38,6 +41,7 @@ impl Function {
     pub fn most(&self, direction: Direction) -> usize {
         match (self, direction) {
             (Function::Merge, Direction::Rx) | (Function::Mirror(_), Direction::Tx) => usize::MAX,
+            (Function::Classifier(_), Direction::Tx) => OUTLETS,
             _ => 1,
         }
     }
@@ -87,15 +91,21 @@ impl Rig {
     /// What it needs before it moves packets; `None` if it runs.
     pub(crate) fn lacks(&self) -> Option<&'static str> {
         let mirror = matches!(self.function, Function::Mirror(_));
+        let entries = match &self.function {
+            Function::Classifier(classifier) => !classifier.is_empty(),
+            Function::Forward | Function::Merge | Function::Mirror(_) => true,
+        };
         match (self.rx.is_empty(), self.tx.len()) {
             (true, 0) if mirror => Some("a port to receive from and two ports to send to"),
             (false, 0) if mirror => Some("two ports to send to"),
             (true, 1) if mirror => Some("a port to receive from and a second port to send to"),
             (false, 1) if mirror => Some("a second port to send to"),
             (true, 0) => Some("a port to receive from and a port to send to"),
-            (true, _) => Some("a port to receive from"),
+            (true, _) if entries => Some("a port to receive from"),
+            (true, _) => Some("a port to receive from and a table entry of a port to send to"),
             (false, 0) => Some("a port to send to"),
-            (false, _) => None,
+            (false, _) if entries => None,
+            (false, _) => Some("a table entry of a port to send to"),
         }
     }
 
@@ -116,6 +126,9 @@ impl Rig {
             Function::Mirror(options) => {
                 let mirror = Mirror::new(options, &outlets);
                 Some(Way::Dealt(Arc::new(mirror), outlets))
+            }
+            Function::Classifier(classifier) => {
+                Some(Way::Dealt(Arc::new(classifier.clone()), outlets))
             }
         };
         let Some(way) = way else { return Vec::new() };
