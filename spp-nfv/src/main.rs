@@ -6,11 +6,11 @@ mod options;
 
 use std::process::ExitCode;
 
+use process::VERSION;
 use process::commands::Console;
-use process::events::{Answer, End, Process, Then};
+use process::events::{Answer, Process, Then};
 use process::report::{self, Identity};
-use process::secondary::{self, Secondary};
-use process::{Error, VERSION, desk, events, link::Link, logging, sweep};
+use process::service::{self, Service};
 use protocol::command::{NfvCommand, PanelCommand};
 use protocol::reply::{ClientId, NfvStatus, ProcessKind, Simple};
 
@@ -97,67 +97,22 @@ impl Process for Nfv {
     }
 }
 
-fn start() -> Result<(), Error> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let start = options::parse(&args)?;
-    logging::start(start.log_level);
-    sys::signal::block_all()?;
-    let Secondary {
-        info,
-        identity,
-        console,
-        area,
-        leases,
-        folder,
-    } = secondary::start(&start.options)?;
-    let (to, events) = events::queue()?;
-    let workers: Vec<String> = console
-        .board
-        .hands()
-        .iter()
-        .map(|h| h.cpu.to_string())
-        .collect();
-    log::info!(
-        "nfv {} of panel {} is ready: worker on CPU {}, {}",
-        identity.id,
-        start.options.file_prefix,
-        workers.join(", "),
-        report::status(&console.board)
-    );
-    let controller = start.controller.or(info.controller_secondary);
-    let link = controller
-        .map(|address| Link::start(address, to))
-        .transpose()?;
-    if link.is_none() {
-        log::warn!(
-            "the primary announces no controller (--no-ctl): this process takes no commands"
-        );
+impl Service for Nfv {
+    fn console(&mut self) -> &mut Console {
+        &mut self.console
     }
-    sys::proc::sd_notify("READY=1")?;
-    let mut nfv = Nfv {
-        identity,
-        console,
-        area,
-    };
-    if events::run(&mut nfv, events) == End::Command
-        && let Err(e) = desk::say_leaving(folder.path(), nfv.identity.id)
-    {
-        log::debug!("the primary was not told that this process leaves: {e}");
-    }
-    drop(link);
-    if nfv.console.shut() {
-        leases.let_go();
-        sweep::leave(
-            &folder,
-            &start.options.file_prefix,
-            start.options.huge_dir.as_deref(),
-        );
-    }
-    Ok(())
 }
 
 fn main() -> ExitCode {
-    match start() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let run = options::parse(&args).and_then(|start| {
+        service::run(start, |identity, console, area| Nfv {
+            identity,
+            console,
+            area,
+        })
+    });
+    match run {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => process::fail("spp-nfv", &e),
     }

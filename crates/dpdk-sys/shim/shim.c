@@ -110,6 +110,7 @@ unsigned int spp_mempool_backlog(struct rte_mempool *mp)
 	/* Our pools use the ring operations, whose private data is the ring. */
 	return rte_ring_count(mp->pool_data);
 }
+uint16_t spp_mempool_data_room(struct rte_mempool *mp) { return rte_pktmbuf_data_room_size(mp); }
 uint32_t spp_mempool_size(const struct rte_mempool *mp) { return mp->size; }
 int32_t spp_mempool_ops_index(const struct rte_mempool *mp) { return mp->ops_index; }
 const char *spp_mempool_ops_name(int32_t index)
@@ -150,6 +151,11 @@ void spp_mbuf_renew(struct rte_mbuf *m)
 }
 void spp_mbuf_reset(struct rte_mbuf *m) { rte_pktmbuf_reset(m); }
 int spp_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail) { return rte_pktmbuf_chain(head, tail); }
+void spp_mbuf_prefetch_heads(struct rte_mbuf *const *mbufs, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
+}
 
 unsigned int spp_ring_enqueue(struct rte_ring *r, struct rte_mbuf **mbufs, unsigned int n)
 {

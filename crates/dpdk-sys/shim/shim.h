@@ -37,6 +37,7 @@ enum spp_layout {
 	SPP_MBUF_NEXT = offsetof(struct rte_mbuf, next),
 	SPP_MBUF_POOL = offsetof(struct rte_mbuf, pool),
 	SPP_MBUF_BUF_LEN = offsetof(struct rte_mbuf, buf_len),
+	SPP_MBUF_PACKET_TYPE = offsetof(struct rte_mbuf, packet_type),
 	SPP_CACHE_LEN = offsetof(struct rte_mempool_cache, len),
 	SPP_CACHE_OBJS = offsetof(struct rte_mempool_cache, objs),
 	SPP_CACHE_MAX = RTE_MEMPOOL_CACHE_MAX_SIZE,
@@ -45,6 +46,9 @@ enum spp_layout {
 	SPP_HEADROOM = RTE_PKTMBUF_HEADROOM,
 	SPP_MEMZONE_NAME = RTE_MEMZONE_NAMESIZE,
 };
+
+/* Flags of an mbuf whose data lies in somebody else's buffer. */
+static const uint64_t SPP_MBUF_BORROWS = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
 
 /* EAL */
 int spp_errno(void);
@@ -66,6 +70,8 @@ uint32_t spp_mempool_cache_most(struct rte_mempool *mp);
 int spp_mempool_try_take(struct rte_mempool *mp, void **objs, unsigned int n);
 int spp_mempool_try_give(struct rte_mempool *mp, void *const *objs, unsigned int n);
 unsigned int spp_mempool_backlog(struct rte_mempool *mp);
+/* Bytes of a buffer of a pool of mbufs, headroom included. */
+uint16_t spp_mempool_data_room(struct rte_mempool *mp);
 uint32_t spp_mempool_size(const struct rte_mempool *mp);
 int32_t spp_mempool_ops_index(const struct rte_mempool *mp);
 /* Name of the operations registered at `index` in this process, or NULL. */
@@ -79,6 +85,8 @@ void spp_mbuf_renew(struct rte_mbuf *m);
 void spp_mbuf_reset(struct rte_mbuf *m);
 /* Appends the chain `tail` to `head`; 0, or a negative errno if it has too many segments. */
 int spp_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail);
+/* Begins to fetch the first bytes of n packets. */
+void spp_mbuf_prefetch_heads(struct rte_mbuf *const *mbufs, unsigned int n);
 
 /* Rings (single producer, single consumer) */
 unsigned int spp_ring_enqueue(struct rte_ring *r, struct rte_mbuf **mbufs, unsigned int n);

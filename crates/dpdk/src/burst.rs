@@ -65,6 +65,42 @@ impl Burst {
         self.segs
     }
 
+    /// Takes in one more packet, of `bytes` in `segs` segments, that we own.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, m: Mbuf, bytes: u32, segs: u32) {
+        self.mbufs[self.len] = m.0;
+        self.len += 1;
+        self.bytes += u64::from(bytes);
+        self.segs += segs;
+    }
+
+    /// Forgets all but the first `n` packets, whose bytes and segments are given.
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, n: usize, bytes: u64, segs: u32) {
+        (self.len, self.bytes, self.segs) = (n, bytes, segs);
+    }
+
+    /// Counts bytes and segments again, after packets were exchanged for others.
+    pub(crate) fn recount(&mut self) {
+        (self.bytes, self.segs) = (0, 0);
+        for m in &self.mbufs[..self.len] {
+            self.bytes += u64::from(Mbuf(*m).pkt_len());
+            self.segs += u32::from(Mbuf(*m).nb_segs());
+        }
+    }
+
+    /// Notes that packets are `more` bytes longer in all.
+    #[inline(always)]
+    pub(crate) fn grow(&mut self, more: u64) {
+        self.bytes += more;
+    }
+
+    /// Notes that packets are `less` bytes shorter in all.
+    #[inline(always)]
+    pub(crate) fn shrink(&mut self, less: u64) {
+        self.bytes -= less;
+    }
+
     /// Free room behind the packets.
     #[inline(always)]
     pub(crate) fn room(&mut self) -> &mut [*mut ffi::rte_mbuf] {
@@ -103,6 +139,12 @@ impl Burst {
     #[inline(always)]
     pub(crate) fn mbufs(&mut self) -> &mut [*mut ffi::rte_mbuf] {
         &mut self.mbufs[..self.len]
+    }
+
+    /// Packet `i`.
+    #[inline(always)]
+    pub(crate) fn mbuf(&self, i: usize) -> Option<Mbuf> {
+        self.mbufs[..self.len].get(i).map(|m| Mbuf(*m))
     }
 
     /// Forgets the first `n` packets, which have another owner now; returns their bytes.

@@ -222,7 +222,8 @@ impl Depot {
         for (k, obj) in self.magazines[i].objs.iter().enumerate() {
             let mbuf = Mbuf(obj.load(Ordering::Relaxed));
             mbuf.tag().store(tag, Ordering::Relaxed);
-            // SAFETY: the cache holds at most LOW when this is called; LOW + MAGAZINE is below its capacity.
+            // SAFETY: the cache holds less than LOW, or than a magazine and a burst, when this is called;
+            // with a magazine more that is below its capacity.
             unsafe { *cache.slot(len + k as u32) = mbuf.0 };
         }
         cache.set_len(len + MAGAZINE as u32);

@@ -10,6 +10,8 @@
 
 mod ahead;
 pub mod burst;
+mod copy;
+mod deal;
 pub mod depot;
 mod eal;
 pub mod ethdev;
@@ -19,12 +21,15 @@ pub mod memzone;
 pub mod pool;
 mod reap;
 pub mod ring;
+mod sift;
 pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod vhost;
+pub mod vlan;
 
 pub use burst::{BURST, Burst};
+pub use deal::KEEP;
 pub use eal::{
     Eal, EalConfig, EalError, Lcore, ProcessType, dpdk_version, primary_alive, tsc, tsc_hz,
 };

@@ -16,7 +16,7 @@ impl Mbuf {
     /// # Safety
     /// `offset` must be that of a field of type `T`.
     #[inline(always)]
-    unsafe fn field<T>(self, offset: u32) -> *mut T {
+    pub(crate) unsafe fn field<T>(self, offset: u32) -> *mut T {
         // SAFETY: the caller names a field inside the structure.
         unsafe { self.0.cast::<u8>().add(offset as usize).cast() }
     }
@@ -47,6 +47,37 @@ impl Mbuf {
     pub(crate) fn next(self) -> *mut ffi::rte_mbuf {
         // SAFETY: as above, a pointer.
         unsafe { *self.field(ffi::SPP_MBUF_NEXT) }
+    }
+
+    /// Bytes that a packet may begin with behind the headroom.
+    #[inline(always)]
+    pub(crate) fn room(self) -> usize {
+        // SAFETY: as above, u16 both.
+        let (room, off): (u16, u16) = unsafe {
+            (
+                *self.field(ffi::SPP_MBUF_BUF_LEN),
+                *self.field(ffi::SPP_MBUF_DATA_OFF),
+            )
+        };
+        usize::from(room.saturating_sub(off))
+    }
+
+    /// Makes it the head of a chain of `segs` segments and `len` bytes that has been linked. The caller
+    /// owns all of them.
+    #[inline(always)]
+    pub(crate) fn head_of(self, len: u32, segs: u16) {
+        // SAFETY: the caller owns it; a u32 and a u16.
+        unsafe {
+            *self.field(ffi::SPP_MBUF_PKT_LEN) = len;
+            *self.field(ffi::SPP_MBUF_NB_SEGS) = segs;
+        }
+    }
+
+    /// Chains `next` behind it. The caller owns both.
+    #[inline(always)]
+    pub(crate) fn link(self, next: Mbuf) {
+        // SAFETY: the caller owns it; a pointer.
+        unsafe { *self.field(ffi::SPP_MBUF_NEXT) = next.0 }
     }
 
     /// The owner's tag: the upper half of the hash field, which no driver writes unless flow marks

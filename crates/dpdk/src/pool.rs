@@ -198,6 +198,9 @@ impl Pool {
             lcore: lcore.id(),
             owner: Owner::lcore(lcore.id()),
             foreign: None,
+            // SAFETY: a valid pool of mbufs.
+            room: usize::from(unsafe { ffi::spp_mempool_data_room(self.raw) })
+                - ffi::SPP_HEADROOM as usize,
             _stays_here: PhantomData,
         }
     }
@@ -258,6 +261,8 @@ pub struct PoolCache {
     owner: Owner,
     /// What the lcore frees of the foreign processes' pool, and where it goes.
     foreign: Option<(Cache, Depot)>,
+    /// Bytes of a packet that an empty mbuf takes.
+    room: usize,
     _stays_here: PhantomData<*const ()>,
 }
 
@@ -327,6 +332,38 @@ impl PoolCache {
         }
         burst.received_own(n);
         n
+    }
+
+    /// Takes as many mbufs as `room` has places, at most [`MAGAZINE`], tagged with this lcore's tag: all or none.
+    /// It goes to the depot whenever the cache lacks them, and leaves `reserve` of them in the cache.
+    #[inline]
+    pub(crate) fn draw(&self, room: &mut [*mut ffi::rte_mbuf], reserve: usize) -> bool {
+        let n = room.len();
+        // Within a burst, too: what lies in the cache afterwards is less than what it was trimmed to.
+        if (self.cache.len() as usize) < n + reserve
+            && !self
+                .pool
+                .depot
+                .take(self.cache, self.lcore, self.owner.tag())
+        {
+            return false;
+        }
+        // SAFETY: room for n pointers; the cache of this thread's lcore holds enough.
+        let ret = unsafe { ffi::spp_mbuf_alloc_bulk(self.pool.raw, room.as_mut_ptr(), n as u32) };
+        if ret != 0 {
+            return false;
+        }
+        // What a driver has freed into the cache has lost its tag.
+        for m in room {
+            Mbuf(*m).own(self.owner.tag());
+        }
+        true
+    }
+
+    /// Bytes that go into one mbuf behind its headroom.
+    #[inline(always)]
+    pub(crate) fn room(&self) -> usize {
+        self.room
     }
 
     /// The owner that this cache tags mbufs with.

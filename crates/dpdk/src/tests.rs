@@ -1,5 +1,7 @@
 //! Pools, rings and recovery on a real EAL.
 
+mod copies;
+mod deals;
 mod every_instruction;
 mod stepper;
 

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::area::{Area, BlockEnds, Direction, PatchBlock, Totals};
 use crate::bell::Ringer;
+use crate::classifier::Entries;
 use crate::code::PortCode;
 use crate::port::Port;
 use crate::published::Publisher;
@@ -65,6 +66,9 @@ pub enum BoardError {
         "component {0} is started already: stop it first (component stop {0}), or take another name"
     )]
     ComponentExists(String),
+    /// The component is none that copies.
+    #[error("component {0} is no mirror: only a mirror has this setting")]
+    NoMirror(String),
     /// The port is used in this direction.
     #[error("{port} is {} of {by} already: detach it there first", side(*.direction))]
     InUse {
@@ -163,6 +167,7 @@ pub struct Board {
     hands: Vec<Hand>,
     ports: Vec<Arc<Port>>,
     wiring: Wiring,
+    entries: Entries,
     editions: u64,
     forwarding: bool,
     /// Counts of patches whose blocks were needed for others.
@@ -187,6 +192,7 @@ impl Board {
             hands,
             ports: Vec::new(),
             wiring: Wiring::default(),
+            entries: Entries::default(),
             editions: 0,
             forwarding,
             past: HashMap::new(),
@@ -224,19 +230,28 @@ impl Board {
         Ok(())
     }
 
-    /// Takes a port from the board and closes it, after taking its patches out, and it from components; returns the
-    /// patches.
+    /// Takes a port from the board and closes it, after taking its patches out, and it from components, with its
+    /// entries in tables; returns the patches.
     pub fn del(&mut self, code: PortCode) -> Result<Vec<(PortCode, PortCode)>, BoardError> {
         self.required(code)?;
         let mut wiring = self.wiring.clone();
         let gone = wiring.without(code, self.next_edition());
         self.change(wiring)?;
+        self.entries.forget(code);
         self.ports.retain(|p| p.code() != code);
         Ok(gone)
     }
 
     pub(crate) fn wiring(&self) -> &Wiring {
         &self.wiring
+    }
+
+    pub(crate) fn table_entries(&self) -> &Entries {
+        &self.entries
+    }
+
+    pub(crate) fn table_entries_mut(&mut self) -> &mut Entries {
+        &mut self.entries
     }
 
     pub(crate) fn next_edition(&mut self) -> u64 {
@@ -366,7 +381,9 @@ impl Board {
     }
 
     /// Carries a planned wiring out. On failure everything is as it was.
-    pub(crate) fn change(&mut self, wiring: Wiring) -> Result<(), BoardError> {
+    pub(crate) fn change(&mut self, mut wiring: Wiring) -> Result<(), BoardError> {
+        let edition = self.next_edition();
+        let tables = self.entries.plan(&mut wiring, edition);
         let (had, wanted) = (self.wiring.claims(), wiring.claims());
         let before = self.wiring.clone();
         let planned = wiring.blocks();
@@ -374,7 +391,9 @@ impl Board {
             Ok(()) => self.replug(&had, &wanted, wiring),
             refused => refused,
         };
-        if result.is_err() {
+        if result.is_ok() {
+            self.entries.settle(&self.wiring, tables);
+        } else {
             self.wiring = before;
             self.end_blocks(planned);
             let all: BTreeSet<usize> = (0..self.hands.len()).collect();
@@ -593,6 +612,7 @@ impl Board {
         let blocks = self.wiring.blocks();
         let ends = blocks.iter().filter_map(|b| b.ends());
         self.block_base = ends.map(|ends| (ends, self.whole_block(ends))).collect();
+        self.entries.clear();
     }
 }
 

@@ -18,6 +18,8 @@ pub enum PortKind {
     Tap = 6,
     /// A memif socket.
     Memif = 7,
+    /// Capture files that a `pcap` process writes; the number is the process's id.
+    Capture = 8,
 }
 
 /// Kind, number and queue of a port in 32 bits; zero is no port.
@@ -25,6 +27,11 @@ pub enum PortKind {
 pub struct PortCode(u32);
 
 impl PortCode {
+    /// Before all ports in order.
+    pub(crate) const LEAST: Self = PortCode(0);
+    /// Behind all ports in order.
+    pub(crate) const MOST: Self = PortCode(u32::MAX);
+
     /// The code of port `number`, queue `queue` (0 where the kind has none).
     pub const fn new(kind: PortKind, number: u16, queue: u8) -> Self {
         PortCode((kind as u32) << 24 | (queue as u32) << 16 | number as u32)
@@ -37,7 +44,7 @@ impl PortCode {
 
     /// The code in shared memory; `None` if there is none or it means nothing.
     pub fn from_raw(raw: u32) -> Option<Self> {
-        (1..=7).contains(&(raw >> 24)).then_some(PortCode(raw))
+        (1..=8).contains(&(raw >> 24)).then_some(PortCode(raw))
     }
 
     /// Its kind.
@@ -49,7 +56,8 @@ impl PortCode {
             4 => PortKind::Pcap,
             5 => PortKind::Nullpmd,
             6 => PortKind::Tap,
-            _ => PortKind::Memif,
+            7 => PortKind::Memif,
+            _ => PortKind::Capture,
         }
     }
 
@@ -74,6 +82,8 @@ impl std::fmt::Display for PortCode {
             PortKind::Nullpmd => "nullpmd",
             PortKind::Tap => "tap",
             PortKind::Memif => "memif",
+            // The name that the original's topology has for it.
+            PortKind::Capture => "spppcap",
         };
         write!(f, "{kind}:{}", self.number())?;
         if self.queue() > 0 {

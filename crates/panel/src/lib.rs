@@ -9,21 +9,28 @@
 pub mod area;
 pub mod bell;
 pub mod board;
+pub mod classifier;
 pub mod code;
+pub mod filter;
 pub mod line;
 pub mod memif;
+pub mod mirror;
 pub mod pcap;
 pub mod port;
 pub mod published;
 pub mod rack;
+pub mod sink;
 #[cfg(test)]
 mod tests;
+pub mod vlan;
 mod wiring;
 pub mod worker;
 
 pub use area::{Area, DropReason, Totals};
 pub use board::{Board, BoardError};
+pub use classifier::{Classifier, EntryError, EntryView, Rule};
 pub use code::{PortCode, PortKind};
+pub use mirror::{CopyMode, MirrorOptions};
 pub use port::Port;
 pub use wiring::Function;
 pub use worker::{Poll, Worker};

@@ -12,6 +12,7 @@ use crate::bell::Ringer;
 use crate::code::{PortCode, PortKind};
 use crate::memif::Memif;
 use crate::pcap::Pcap;
+use crate::sink::Sink;
 
 /// Length of a packet that a nullpmd port gives, in bytes without the frame check sequence.
 const NULL_LEN: usize = 64;
@@ -49,6 +50,7 @@ enum Kind {
     Null,
     Pcap(Box<Pcap>),
     Memif(Memif),
+    Sink(Arc<dyn Sink>),
     Device {
         device: EthDev,
         name: String,
@@ -137,6 +139,15 @@ impl Port {
         }
     }
 
+    /// Something of this process that looks at packets and keeps none of them; nothing comes out of it.
+    pub fn sink(code: PortCode, sink: Arc<dyn Sink>) -> Self {
+        Port {
+            code,
+            kind: Kind::Sink(sink),
+            ends: None,
+        }
+    }
+
     /// Queue `queue` of an Ethernet device with its claims.
     pub fn device(
         code: PortCode,
@@ -182,7 +193,7 @@ impl Port {
             Kind::Device { .. } if self.code.kind() == PortKind::Tap => LinkState::None,
             Kind::Device { device, .. } => device.link().map_or(LinkState::None, state),
             Kind::Pcap(files) if files.ended() => LinkState::Down,
-            Kind::Ring { .. } | Kind::Null | Kind::Pcap(_) => LinkState::None,
+            Kind::Ring { .. } | Kind::Null | Kind::Pcap(_) | Kind::Sink(_) => LinkState::None,
         }
     }
 
@@ -194,6 +205,7 @@ impl Port {
             Kind::Null => String::new(),
             Kind::Memif(socket) => socket.path().display().to_string(),
             Kind::Pcap(files) => files.info(),
+            Kind::Sink(sink) => sink.info(),
             Kind::Device { device, .. } => device
                 .info()
                 .map(|i| format!("{} ({})", i.name, i.driver))
@@ -212,6 +224,8 @@ impl Port {
             Kind::Vhost { link, .. } => Wakes::ByKick(link.clone()),
             // At its end it never has a packet again.
             Kind::Pcap(files) if files.ended() => Wakes::ByBell,
+            // Nothing ever comes out of it.
+            Kind::Sink(_) => Wakes::ByBell,
             Kind::Null | Kind::Pcap(_) | Kind::Device { .. } => Wakes::NeverRests,
         }
     }
@@ -293,6 +307,11 @@ impl Port {
             }
             Kind::Pcap(files) => files.send(cx, burst),
             Kind::Memif(socket) => socket.send(cx, burst),
+            Kind::Sink(sink) => {
+                let taken = sink.take(burst);
+                burst.clear_front(taken.done, &mut cx.cache);
+                (taken.kept, taken.bytes)
+            }
             Kind::Null => {
                 let sent = (burst.len(), burst.bytes());
                 burst.clear(&mut cx.cache);

@@ -6,6 +6,7 @@ use crate::area::{Direction, Totals};
 use crate::board::{Board, BoardError, socket_ends};
 use crate::code::PortCode;
 use crate::line::Stage;
+use crate::mirror::MirrorOptions;
 use crate::wiring::{Function, Rig, Socket};
 
 /// A port of a component as it is shown.
@@ -128,6 +129,19 @@ impl Board {
                 .filter(|s| s.port == port)
                 .for_each(|s| s.stages = stages.clone());
         })
+    }
+
+    /// Changes what a mirror copies, and how, while packets flow.
+    ///
+    /// # Errors
+    /// [`BoardError::NoComponent`], [`BoardError::NoMirror`], [`BoardError::Stuck`]
+    pub fn set_mirror(&mut self, name: &str, options: MirrorOptions) -> Result<(), BoardError> {
+        match &self.rig(name)?.function {
+            Function::Mirror(same) if *same == options => return Ok(()),
+            Function::Mirror(_) => {}
+            _ => return Err(BoardError::NoMirror(name.into())),
+        }
+        self.edit(name, |rig| rig.function = Function::Mirror(options))
     }
 
     /// Takes a port from a component; it stays open.

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::area::{BlockEnds, Direction, PatchBlock};
+use crate::classifier::{Classifier, OUTLETS};
 use crate::code::PortCode;
 use crate::line::{Line, Outlet, Stage, Way};
+use crate::mirror::{Mirror, MirrorOptions};
 use crate::port::Port;
 
 /// The ends that are used, and the worker (an index of hands) that uses them.
@@ -28,13 +30,18 @@ pub enum Function {
     Forward,
     /// Many ports to one port, each in its turn.
     Merge,
+    /// One port to the first port that was attached, and copies to all others.
+    Mirror(MirrorOptions),
+    /// One port to those that the entries of a table name.
+    Classifier(Classifier),
 }
 
 impl Function {
     /// Most ports that can be attached in a direction.
     pub fn most(&self, direction: Direction) -> usize {
         match (self, direction) {
-            (Function::Merge, Direction::Rx) => usize::MAX,
+            (Function::Merge, Direction::Rx) | (Function::Mirror(_), Direction::Tx) => usize::MAX,
+            (Function::Classifier(_), Direction::Tx) => OUTLETS,
             _ => 1,
         }
     }
@@ -83,11 +90,22 @@ impl Rig {
 
     /// What it needs before it moves packets; `None` if it runs.
     pub(crate) fn lacks(&self) -> Option<&'static str> {
-        match (self.rx.is_empty(), self.tx.is_empty()) {
-            (true, true) => Some("a port to receive from and a port to send to"),
-            (true, false) => Some("a port to receive from"),
-            (false, true) => Some("a port to send to"),
-            (false, false) => None,
+        let mirror = matches!(self.function, Function::Mirror(_));
+        let entries = match &self.function {
+            Function::Classifier(classifier) => !classifier.is_empty(),
+            Function::Forward | Function::Merge | Function::Mirror(_) => true,
+        };
+        match (self.rx.is_empty(), self.tx.len()) {
+            (true, 0) if mirror => Some("a port to receive from and two ports to send to"),
+            (false, 0) if mirror => Some("two ports to send to"),
+            (true, 1) if mirror => Some("a port to receive from and a second port to send to"),
+            (false, 1) if mirror => Some("a second port to send to"),
+            (true, 0) => Some("a port to receive from and a port to send to"),
+            (true, _) if entries => Some("a port to receive from"),
+            (true, _) => Some("a port to receive from and a table entry of a port to send to"),
+            (false, 0) => Some("a port to send to"),
+            (false, _) if entries => None,
+            (false, _) => Some("a table entry of a port to send to"),
         }
     }
 
@@ -105,6 +123,13 @@ impl Rig {
         let outlets: Vec<Outlet> = self.tx.iter().filter_map(outlet).collect();
         let way = match &self.function {
             Function::Forward | Function::Merge => outlets.into_iter().next().map(Way::Straight),
+            Function::Mirror(options) => {
+                let mirror = Mirror::new(options, &outlets);
+                Some(Way::Dealt(Arc::new(mirror), outlets))
+            }
+            Function::Classifier(classifier) => {
+                Some(Way::Dealt(Arc::new(classifier.clone()), outlets))
+            }
         };
         let Some(way) = way else { return Vec::new() };
         let line = |socket: &Socket| {

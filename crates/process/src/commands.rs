@@ -66,7 +66,7 @@ impl Console {
     }
 
     /// Takes ports from the board whose devices were removed by the primary; none of them is patched.
-    fn forget_gone(&mut self) {
+    pub fn forget_gone(&mut self) {
         let gone = |p: &&std::sync::Arc<panel::Port>| !p.is_present();
         let codes: Vec<panel::PortCode> = self
             .board
@@ -97,6 +97,31 @@ impl Console {
         }
         let port = self.opener.open(port, mode)?;
         Ok(self.board.add(port)?)
+    }
+
+    /// Opens a port unless it is on the board; whether it was opened.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn have(&mut self, port: PortName) -> Result<bool, Error> {
+        if self.board.port(code(port)?).is_some() {
+            return Ok(false);
+        }
+        let port = self.opener.open(port, None)?;
+        self.board.add(port)?;
+        Ok(true)
+    }
+
+    /// Takes a port from the board that nobody uses.
+    pub fn close(&mut self, code: panel::PortCode) {
+        if let Err(e) = self.board.del(code) {
+            log::warn!("{code}: {e}");
+        }
+        if code.kind() == panel::PortKind::Tap
+            && let Err(e) = self.opener.remove(PortName::Tap(code.number()))
+        {
+            log::info!("{code} is no longer a port of this process; its device stays: {e}");
+        }
     }
 
     fn patch(&mut self, src: PortName, dst: PortName, cpu: Option<u32>) -> Result<(), Error> {
@@ -141,7 +166,8 @@ impl Console {
         self.board.end()
     }
 
-    fn take_back(&mut self, added: &[panel::PortCode]) {
+    /// Closes ports that were opened for something that failed.
+    pub fn take_back(&mut self, added: &[panel::PortCode]) {
         for code in added {
             if let Err(e) = self.board.del(*code) {
                 log::warn!("{code}: {e}");

@@ -6,6 +6,7 @@
 pub mod capabilities;
 pub mod cli;
 pub mod commands;
+pub mod components;
 pub mod desk;
 pub mod devices;
 pub mod eal_options;
@@ -16,6 +17,7 @@ pub mod pid;
 pub mod ports;
 pub mod report;
 pub mod secondary;
+pub mod service;
 pub mod sweep;
 pub mod threads;
 pub mod vhost_watch;

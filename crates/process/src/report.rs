@@ -1,8 +1,13 @@
 //! What a process says of itself.
 
 use panel::port::LinkState;
-use panel::{Area, Board, PortCode, PortKind, Totals};
-use protocol::detail::{Counters, Detail, Drops, PatchDetail, PortDetail, WorkerDetail};
+use panel::rack::SocketView;
+use panel::{Area, Board, Function, PortCode, PortKind, Totals};
+use protocol::command::component::ComponentKind;
+use protocol::detail::{
+    ComponentDetail, ComponentPortDetail, Counters, Detail, Drops, PatchDetail, PortDetail,
+    WorkerDetail,
+};
 use protocol::reply::PatchPorts;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -91,6 +96,14 @@ pub fn patch_names(board: &Board) -> Vec<PatchPorts> {
         .collect()
 }
 
+/// What a component does.
+pub fn kind(function: &Function) -> ComponentKind {
+    match function {
+        Function::Forward => ComponentKind::Forward,
+        Function::Merge => ComponentKind::Merge,
+    }
+}
+
 /// `running` or `idling`.
 pub fn status(board: &Board) -> &'static str {
     if board.forwarding() {
@@ -115,11 +128,13 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
         tsc,
         ports: Vec::new(),
         patches: Vec::new(),
+        components: Vec::new(),
         workers: Vec::new(),
         rings: Vec::new(),
         pools: Vec::new(),
         heap: None,
         launched: Vec::new(),
+        capture: None,
     };
     let Some(board) = board else { return detail };
     for port in board.ports() {
@@ -141,6 +156,23 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
             dst: name(board, patch.dst),
             cpu: patch.cpu,
             counters: counters(&patch.totals),
+        });
+    }
+    for component in board.components() {
+        let ends = |sockets: &[SocketView]| {
+            let end = |socket: &SocketView| ComponentPortDetail {
+                port: name(board, socket.port),
+                counters: counters(&socket.totals),
+            };
+            sockets.iter().map(end).collect()
+        };
+        detail.components.push(ComponentDetail {
+            name: component.name.to_owned(),
+            kind: kind(component.function).word().to_owned(),
+            cpu: component.cpu,
+            lacks: component.lacks.map(str::to_owned),
+            rx: ends(&component.rx),
+            tx: ends(&component.tx),
         });
     }
     for hand in board.hands() {

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::command::VhostMode;
 use crate::command::component::{
-    ClassifierEntry, ComponentKind, ComponentName, Direction, VlanTag,
+    ClassifierEntry, ComponentKind, ComponentName, Direction, Settings, VlanTag,
 };
 use crate::port::PortName;
 use crate::quotable;
@@ -186,6 +186,13 @@ pub struct DesiredComponent {
     /// Ports to which it sends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tx: Vec<Attached>,
+    /// What is set of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub set: Settings,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl DesiredComponent {

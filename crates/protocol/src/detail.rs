@@ -182,6 +182,39 @@ pub struct PoolAudit {
     pub twice: u32,
 }
 
+/// A component of a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct ComponentDetail {
+    /// Its name.
+    pub name: String,
+    /// `forward`, `merge`, `classifier` or `mirror`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// CPU of the worker that runs it.
+    pub cpu: u32,
+    /// What it needs before it moves packets; `None` if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
+    /// Ports that it receives from.
+    pub rx: Vec<ComponentPortDetail>,
+    /// Ports that it sends to.
+    pub tx: Vec<ComponentPortDetail>,
+}
+
+/// A port of a component, and what came in or went out there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct ComponentPortDetail {
+    /// Name as reported.
+    pub port: String,
+    /// What the component dropped stands with the port that it came from, what a port refused with that port.
+    #[serde(flatten)]
+    pub counters: Counters,
+}
+
 /// DPDK's heap in shared memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -222,6 +255,65 @@ pub struct LaunchedDetail {
     pub log: String,
 }
 
+/// A writer of a capture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct CaptureFile {
+    /// CPU that it runs on; `None`: any.
+    pub cpu: Option<u32>,
+    /// The file that it writes, by the name that it will have; empty if none.
+    pub file: String,
+}
+
+/// A capture. Counts are those of the run that goes on, or of the last one:
+/// received = filtered + written + waiting + lost-full + lost-error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct CaptureDetail {
+    /// The captured port.
+    pub port: String,
+    /// The folder of the files, the file or pipe that is written to, or `-`.
+    pub target: String,
+    /// `pcap` or `pcapng`.
+    pub format: String,
+    /// `none`, `lz4` or `zstd`.
+    pub compress: String,
+    /// The filter; empty: everything is captured.
+    pub filter: String,
+    /// Most bytes kept of a packet.
+    pub snaplen: u32,
+    /// Whether a run goes on.
+    pub running: bool,
+    /// Packets received.
+    pub received: u64,
+    /// Packets that the filter did not let through.
+    pub filtered: u64,
+    /// Packets in files, also in those that were removed because only so many are kept.
+    pub written: u64,
+    /// Packets on their way to a file.
+    pub waiting: u64,
+    /// Packets lost because the writers had no room: the disk, or the compression, is too slow.
+    pub lost_full: u64,
+    /// Packets lost because a file could not be written or was taken away.
+    pub lost_error: u64,
+    /// Bytes of the written packets with their headers, before compression.
+    pub bytes: u64,
+    /// Files completed.
+    pub files: u64,
+    /// Of those, files removed because only so many are kept.
+    pub removed_files: u64,
+    /// Packets in them.
+    pub removed_packets: u64,
+    /// The last error.
+    pub error: Option<String>,
+    /// How far the packets' times had run off from the time of day at the last comparison, in nanoseconds.
+    pub clock_off_ns: u64,
+    /// The writers.
+    pub writers: Vec<CaptureFile>,
+}
+
 /// A process about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -250,6 +342,9 @@ pub struct Detail {
     pub ports: Vec<PortDetail>,
     /// Patches, in order of their sources.
     pub patches: Vec<PatchDetail>,
+    /// Components in the order of their start (vf and mirror only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<ComponentDetail>,
     /// Workers, by CPU.
     pub workers: Vec<WorkerDetail>,
     /// Rings (primary only).
@@ -264,6 +359,9 @@ pub struct Detail {
     /// Processes that it launched, by id (primary only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub launched: Vec<LaunchedDetail>,
+    /// What it captures (pcap only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureDetail>,
 }
 
 /// A process as the controller sees it (`GET /v1/details`).

@@ -22,6 +22,17 @@ pub fn spaced<T: Serialize + ?Sized>(value: &T) -> String {
     }
 }
 
+/// JSON with blanks after `,` and `:` and inside all brackets (`{ "a": [ 1, 2 ], "b": [  ] }`), as `vf`, `mirror` and
+/// `pcap` send it.
+pub fn wide<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut bytes = Vec::with_capacity(256);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Wide);
+    match value.serialize(&mut serializer) {
+        Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => not_serializable(&error),
+    }
+}
+
 fn not_serializable(error: &serde_json::Error) -> String {
     format!(
         "\"not serializable: {}\"",
@@ -77,6 +88,46 @@ impl Formatter for Spaced {
     }
 }
 
+struct Wide;
+
+impl Formatter for Wide {
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b"[ ")
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b" ]")
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b"{ ")
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b" }")
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        Spaced.begin_array_value(writer, first)
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        Spaced.begin_object_key(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        Spaced.begin_object_value(writer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -90,6 +141,12 @@ mod tests {
         let expected = r#"{"a": [1, {"b": "\u00e9\ud83d\ude00\n"}], "c": {}, "d": [], "e": null}"#;
         assert_eq!(spaced(&value), expected);
         assert_eq!(compact(&json!({"a": [1, 2]})), r#"{"a":[1,2]}"#);
+    }
+
+    #[test]
+    fn wide_is_written_as_the_original_does() {
+        let value = json!({"a": [1, {"b": "x"}], "d": []});
+        assert_eq!(wide(&value), r#"{ "a": [ 1, { "b": "x" } ], "d": [  ] }"#);
     }
 
     proptest! {

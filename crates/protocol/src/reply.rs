@@ -1,12 +1,15 @@
 //! Replies of processes, byte for byte as the original writes them.
 
+mod info;
+mod results;
 mod status;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::command::{CommandError, NfvCommand, PanelCommand, PrimaryCommand};
 use crate::json;
+pub use info::{ComponentInfo, MAX_SHOWN};
+pub use results::{ErrorDetails, ResultEntry, VfReply};
 pub use status::{
     ForwarderStatus, NfvStatus, PhyPortStatus, PrimaryStatus, Queues, RingPortStatus,
 };
@@ -55,39 +58,6 @@ impl std::fmt::Display for ProcessKind {
     }
 }
 
-/// One element of `results`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResultEntry {
-    /// `success`, `error` or `invalid`.
-    pub result: String,
-    /// Given with `error`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_details: Option<ErrorDetails>,
-}
-
-/// What `error_details` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorDetails {
-    /// The reason, in words.
-    pub message: String,
-}
-
-/// A reply of `vf`, `mirror` or `pcap`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct VfReply {
-    /// One element for the one command.
-    pub results: Vec<ResultEntry>,
-    /// Answer to `_get_client_id`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<i64>,
-    /// Answer to `_get_client_id`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub process_type: Option<String>,
-    /// Answer to `status`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub info: Option<Value>,
-}
-
 /// What a process of ours adds to its registration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -118,10 +88,7 @@ impl ClientId {
     /// Registration of a process of ours, which knows newline framing.
     pub fn new(kind: ProcessKind, id: u32, version: &str, incarnation: &str) -> Self {
         Self {
-            results: vec![ResultEntry {
-                result: "success".to_owned(),
-                error_details: None,
-            }],
+            results: vec![ResultEntry::success()],
             client_id: i64::from(id),
             process_type: kind,
             spp: Some(Hello {
@@ -132,9 +99,12 @@ impl ClientId {
         }
     }
 
-    /// The bytes of the wire, without a newline.
+    /// The bytes of the wire, without a newline, in the form that processes of this kind use.
     pub fn to_json(&self) -> String {
-        json::compact(self)
+        match self.process_type.has_results() {
+            true => json::wide(self),
+            false => json::compact(self),
+        }
     }
 }
 

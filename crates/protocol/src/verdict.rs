@@ -59,8 +59,12 @@ fn judge_document(reply: Value) -> Verdict {
         return match word {
             Some("success") => Verdict::Done(reply),
             Some(word) => {
-                let message = first.and_then(|entry| entry.pointer("/error_details/message"));
-                let words = message.and_then(Value::as_str).unwrap_or(word).to_owned();
+                let detail = |at: &str| first?.pointer(at)?.as_str();
+                let message = detail("/error_details/message").unwrap_or(word);
+                let words = match detail("/error_details/reason") {
+                    Some(reason) => format!("{message}: {reason}"),
+                    None => message.to_owned(),
+                };
                 Verdict::Refused {
                     words,
                     from_results: true,
@@ -145,6 +149,8 @@ mod tests {
         );
         let vf = r#"{ "results": [ { "result": "error", "error_details": { "message": "Invalid value (port)" } } ] }"#;
         assert_eq!(refused("x", vf), "Invalid value (port)");
+        let ours = r#"{"results":[{"result":"error","error_details":{"message":"error occur","reason":"no"}}]}"#;
+        assert_eq!(refused("x", ours), "error occur: no");
         assert_eq!(
             refused(
                 "flow",

@@ -2,6 +2,7 @@
 //! process at the other end of the rings; lcore 1 is a worker.
 
 mod claims;
+mod classifier;
 mod counters;
 mod model;
 mod rack;

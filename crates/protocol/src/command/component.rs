@@ -1,7 +1,10 @@
 //! Commands of `vf`, `mirror` and `pcap`: components, their ports, the classifier's table, capture.
 
+mod known;
 mod mac;
 mod parse;
+mod process;
+mod setting;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,8 +15,11 @@ use thiserror::Error;
 use crate::port::PortName;
 use crate::quotable;
 use crate::reply::ProcessKind;
+pub use known::{Anything, Known, Rejection};
 pub use mac::ClassifierMac;
 pub use parse::{MAX_CORE, Refusal};
+pub use process::{MAX_LISTED, VfCommand};
+pub use setting::{CopyMode, LEARN_SECONDS, Setting, SettingError, Settings};
 
 /// Longest name of a component, in bytes: the original's processes overflow beyond it.
 pub const MAX_COMPONENT_NAME: usize = 31;
@@ -233,6 +239,13 @@ pub enum ComponentCommand {
         /// Side.
         dir: Direction,
     },
+    /// `component set NAME KEY VALUE`; only of ours
+    Set {
+        /// Component.
+        name: ComponentName,
+        /// What is set.
+        setting: Setting,
+    },
     /// `classifier_table add …` (vf only)
     AddEntry(ClassifierEntry),
     /// `classifier_table del …` (vf only)
@@ -262,6 +275,7 @@ impl fmt::Display for ComponentCommand {
             Self::Detach { name, port, dir } => {
                 write!(f, "port del {port} {} {name}", dir.word())
             }
+            Self::Set { name, setting } => write!(f, "component set {name} {setting}"),
             Self::AddEntry(entry) => write!(f, "classifier_table add {entry}"),
             Self::DelEntry(entry) => write!(f, "classifier_table del {entry}"),
         }

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Attached, Desired, DesiredComponent, DesiredPatch, DesiredPort};
-use crate::command::component::{ClassifierEntry, ComponentKind, ComponentName, VlanTag, vlan_id};
+use crate::command::component::{
+    ClassifierEntry, ComponentKind, ComponentName, Settings, VlanTag, vlan_id,
+};
 use crate::port::PortName;
 use crate::reply::{ForwarderStatus, PatchPorts, ProcessKind};
 
@@ -43,6 +45,8 @@ struct Core {
     rx_port: Vec<End>,
     #[serde(default)]
     tx_port: Vec<End>,
+    #[serde(flatten)]
+    set: Settings,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +148,7 @@ fn component(core: &Core) -> Option<DesiredComponent> {
         kind,
         rx: side(&core.rx_port),
         tx: side(&core.tx_port),
+        set: core.set.clone(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Attached, Desired, DesiredComponent, DesiredPatch, same_port};
 use crate::command::PanelCommand;
 use crate::command::component::{
-    CaptureCommand, Change, ClassifierEntry, ComponentCommand, ComponentKind, Direction,
+    CaptureCommand, Change, ClassifierEntry, ComponentCommand, ComponentKind, Direction, Settings,
 };
 use crate::port::PortName;
 
@@ -212,8 +212,14 @@ fn components(desired: &Desired, actual: &Desired, plan: &mut Plan) {
                 kind,
                 rx: Vec::new(),
                 tx: Vec::new(),
+                set: Settings::default(),
             }
         });
+        for setting in wanted.set.since(&has.set) {
+            let name = wanted.name.clone();
+            plan.put_in
+                .push(ComponentCommand::Set { name, setting }.into());
+        }
         each_end(wanted, &has, |dir, end| {
             let attach = ComponentCommand::Attach {
                 name: wanted.name.clone(),

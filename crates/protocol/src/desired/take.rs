@@ -1,7 +1,7 @@
 //! What a command that succeeded does to the desired state.
 
 use super::{Attached, Desired, DesiredComponent, DesiredPatch, DesiredPort, same_port};
-use crate::command::component::{CaptureCommand, Change, ComponentCommand};
+use crate::command::component::{CaptureCommand, Change, ComponentCommand, Settings};
 use crate::command::{PanelCommand, VhostMode};
 use crate::port::PortName;
 
@@ -78,6 +78,7 @@ impl Desired {
                         kind: *kind,
                         rx: Vec::new(),
                         tx: Vec::new(),
+                        set: Settings::default(),
                     });
                 }
             }
@@ -106,10 +107,15 @@ impl Desired {
                     side.retain(|known| !same_port(known.port, *port));
                 }
             }
+            ComponentCommand::Set { name, setting } => {
+                if let Some(at) = found(&mut self.components, name.clone()) {
+                    self.components[at].set.take(setting);
+                }
+            }
             ComponentCommand::AddEntry(entry) => {
-                self.classifier
-                    .retain(|known| !same_port(known.port, entry.port));
-                self.classifier.push(entry.clone());
+                if !self.classifier.contains(entry) {
+                    self.classifier.push(entry.clone());
+                }
             }
             ComponentCommand::DelEntry(entry) => self.classifier.retain(|known| {
                 !(known.vlan == entry.vlan

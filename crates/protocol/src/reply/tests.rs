@@ -93,3 +93,44 @@ fn a_long_status_is_cut_at_whole_elements() {
         status.ring_ports[..cut.ring_ports.len()]
     );
 }
+
+#[test]
+fn replies_with_results_are_the_bytes_of_the_original() {
+    assert_eq!(
+        VfReply::new(Ok::<(), String>(())).to_json(),
+        r#"{ "results": [ { "result": "success" } ] }"#
+    );
+    assert_eq!(
+        VfReply::new(Err("Invalid value (port)")).to_json(),
+        r#"{ "results": [ { "result": "error", "error_details": { "message": "Invalid value (port)" } } ] }"#
+    );
+    let status = crate::rest::CaptureStatus {
+        client_id: 4,
+        status: "idle".into(),
+        main_lcore: 9,
+        core: vec![
+            crate::rest::CaptureCore {
+                core: 10,
+                role: "receive".into(),
+                rx_port: Some(vec![crate::rest::CapturedPort {
+                    port: "phy:0 nq 1".into(),
+                }]),
+                filename: None,
+            },
+            crate::rest::CaptureCore {
+                core: 11,
+                role: "write".into(),
+                rx_port: None,
+                filename: Some(String::new()),
+            },
+        ],
+    };
+    assert_eq!(
+        VfReply::status(&status).to_json(),
+        r#"{ "results": [ { "result": "success" } ], "info": { "client-id": 4, "status": "idle", "master-lcore": 9, "core": [ { "core": 10, "role": "receive", "rx_port": [ { "port": "phy:0 nq 1" } ] }, { "core": 11, "role": "write", "filename": "" } ] } }"#
+    );
+    let id = ClientId::new(ProcessKind::Pcap, 3, "0.1.0", "0123456789abcdef").to_json();
+    let start =
+        r#"{ "results": [ { "result": "success" } ], "client_id": 3, "process_type": "pcap""#;
+    assert!(id.starts_with(start), "{id}");
+}

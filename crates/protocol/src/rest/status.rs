@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::component::{ClassifierEntry, ClassifierMac, Settings, VlanTag};
+
 /// Answer to `GET /v1/vfs/{id}` and `GET /v1/mirrors/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -16,9 +18,12 @@ pub struct ComponentStatus {
     pub main_lcore: u32,
     /// Components by CPU, then in the order of their start.
     pub components: Vec<Component>,
-    /// The classifier's table; only of a vf.
+    /// The classifier's table; only of a vf. A vf of ours shows its first 256 entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_table: Option<Vec<ClassifierRow>>,
+    /// How many entries the table has; only there if that is more than are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier_table_size: Option<usize>,
 }
 
 /// A component, or a CPU without one (`unuse`: then only `core` and `type` are there).
@@ -39,6 +44,12 @@ pub struct Component {
     /// Ports that it sends to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tx_port: Option<Vec<ComponentPort>>,
+    /// What it needs before it moves packets; not there if it does, and only of processes of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
+    /// What is set of it; only of processes of ours.
+    #[serde(flatten)]
+    pub set: Settings,
 }
 
 /// A port of a component.
@@ -63,6 +74,22 @@ pub struct ComponentVlan {
     pub pcp: i32,
 }
 
+impl ComponentVlan {
+    /// Of a tag operation, or of none.
+    pub fn of(tag: Option<VlanTag>) -> Self {
+        let (operation, id, pcp) = match tag {
+            None => ("none", 0, 0),
+            Some(VlanTag::Add { id, pcp }) => ("add", id.into(), pcp.into()),
+            Some(VlanTag::Del) => ("del", 0, 0),
+        };
+        Self {
+            operation: operation.to_owned(),
+            id,
+            pcp,
+        }
+    }
+}
+
 /// An entry of the classifier's table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -74,6 +101,24 @@ pub struct ClassifierRow {
     pub value: String,
     /// Where such packets go.
     pub port: String,
+}
+
+impl From<&ClassifierEntry> for ClassifierRow {
+    fn from(entry: &ClassifierEntry) -> Self {
+        let mac = match entry.mac {
+            ClassifierMac::Default => entry.mac.to_string(),
+            ClassifierMac::Address(_) => entry.mac.to_string().to_ascii_uppercase(),
+        };
+        let (kind, value) = match entry.vlan {
+            None => ("mac", mac),
+            Some(id) => ("vlan", format!("{id}/{mac}")),
+        };
+        Self {
+            kind: kind.to_owned(),
+            value,
+            port: entry.port.report(),
+        }
+    }
 }
 
 /// Answer to `GET /v1/pcaps/{id}`.

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::known::{Anything, Known, Rejection};
 use super::{
     CaptureCommand, ClassifierEntry, ComponentCommand, ComponentKind, ComponentName, Direction,
-    VlanTag, vlan_id,
+    Setting, VlanTag, vlan_id,
 };
 use crate::port::PortName;
 use crate::reply::ProcessKind;
@@ -54,6 +55,8 @@ impl Refusal {
     pub const PORT_VLAN_OPERATION: Self = Self::Value("port vlan operation");
     /// No VLAN id of a port.
     pub const PORT_VID: Self = Self::Value("port vid");
+    /// Nothing that can be set of the component; not in the original.
+    pub const SETTING: Self = Self::Value("component setting");
     /// No VLAN priority of a port.
     pub const PORT_PCP: Self = Self::Value("port pcp");
 }
@@ -69,12 +72,26 @@ impl ComponentCommand {
     /// # Errors
     /// [`Refusal`], in the original's order of checks.
     pub fn parse(text: &str, process: ProcessKind) -> Result<Self, Refusal> {
+        Self::read(text, process, &Anything).map_err(|rejected| rejected.refusal)
+    }
+
+    /// The same with what `known` says of names and ports, asked for in the order of the words.
+    ///
+    /// # Errors
+    /// The first of the original's checks that fails, and why.
+    pub fn read(text: &str, process: ProcessKind, known: &dyn Known) -> Result<Self, Rejection> {
+        // It may have more words than any command of the original.
+        if let ["component", "set", rest @ ..] =
+            &text.split_ascii_whitespace().collect::<Vec<_>>()[..]
+        {
+            return set(rest, known);
+        }
         let words = words(text)?;
         match words.first().copied() {
-            Some("component") => component(&words, process),
-            Some("port") => port(&words),
-            Some("classifier_table") => classifier_table(&words),
-            _ => Err(Refusal::COMMAND),
+            Some("component") => component(&words, process, known),
+            Some("port") => port(&words, known),
+            Some("classifier_table") => classifier_table(&words, known),
+            _ => Err(Refusal::COMMAND.into()),
         }
     }
 }
@@ -106,21 +123,49 @@ fn words(text: &str) -> Result<Vec<&str>, Refusal> {
     Ok(words)
 }
 
-fn component(words: &[&str], process: ProcessKind) -> Result<ComponentCommand, Refusal> {
-    let name = |word: &str| ComponentName::from_str(word).map_err(|_| Refusal::COMPONENT_NAME);
+fn component(
+    words: &[&str],
+    process: ProcessKind,
+    known: &dyn Known,
+) -> Result<ComponentCommand, Rejection> {
     match words {
-        [_, "start", word, core, kind] => Ok(ComponentCommand::Start {
-            name: name(word)?,
-            core: self::core(core)?,
-            kind: component_kind(kind, process)?,
-        }),
-        [_, "start", _] | [_, "start", _, _] => Err(Refusal::Format),
+        [_, "start", word, core, kind] => {
+            let name = name(word)?;
+            known
+                .starts(&name)
+                .map_err(Refusal::COMPONENT_NAME.because())?;
+            Ok(ComponentCommand::Start {
+                name,
+                core: self::core(core)?,
+                kind: component_kind(kind, process)?,
+            })
+        }
+        [_, "start", _] | [_, "start", _, _] => Err(Refusal::Format.into()),
         [_, "stop", word] | [_, "stop", word, _] | [_, "stop", word, _, _] => {
             Ok(ComponentCommand::Stop(name(word)?))
         }
-        _ if (3..=5).contains(&words.len()) => Err(Refusal::ACTION),
-        _ => Err(Refusal::Format),
+        _ if (3..=5).contains(&words.len()) => Err(Refusal::ACTION.into()),
+        _ => Err(Refusal::Format.into()),
     }
+}
+
+fn set(words: &[&str], known: &dyn Known) -> Result<ComponentCommand, Rejection> {
+    let [name, setting @ ..] = words else {
+        return Err(Refusal::Format.into());
+    };
+    let name = self::name(name)?;
+    known
+        .has(&name)
+        .map_err(Refusal::COMPONENT_NAME.because())?;
+    let setting = Setting::parse(setting).map_err(Refusal::SETTING.because())?;
+    known
+        .sets(&name, &setting)
+        .map_err(Refusal::SETTING.because())?;
+    Ok(ComponentCommand::Set { name, setting })
+}
+
+fn name(word: &str) -> Result<ComponentName, Rejection> {
+    ComponentName::from_str(word).map_err(Refusal::COMPONENT_NAME.because())
 }
 
 fn core(word: &str) -> Result<u32, Refusal> {
@@ -136,35 +181,50 @@ fn component_kind(word: &str, process: ProcessKind) -> Result<ComponentKind, Ref
         .ok_or(Refusal::COMPONENT_TYPE)
 }
 
-fn port(words: &[&str]) -> Result<ComponentCommand, Refusal> {
+fn port(words: &[&str], known: &dyn Known) -> Result<ComponentCommand, Rejection> {
     let [_, action, port, dir, name, tag @ ..] = words else {
-        return Err(Refusal::Format);
+        return Err(Refusal::Format.into());
     };
     let attach = match *action {
         "add" => true,
         "del" => false,
-        _ => return Err(Refusal::ACTION),
+        _ => return Err(Refusal::ACTION.into()),
     };
+    // All eight words are meant for another tag of a port that is attached already.
+    let taken = attach && tag.len() < 3;
     let port = self::port_name(port)?;
+    if attach {
+        known
+            .attaches(port, taken)
+            .map_err(Refusal::PORT.because())?;
+    }
     let dir = [Direction::Rx, Direction::Tx]
         .into_iter()
         .find(|direction| direction.word() == *dir)
         .ok_or(Refusal::PORT_RXTX)?;
-    let name = name.parse().map_err(|_| Refusal::COMPONENT_NAME)?;
+    if attach {
+        known
+            .attaches_at(port, dir, taken)
+            .map_err(Refusal::PORT_RXTX.because())?;
+    }
+    let name = self::name(name)?;
+    known
+        .has(&name)
+        .map_err(Refusal::COMPONENT_NAME.because())?;
     if !attach {
         // The original looks at the word and does nothing with it.
         return match tag {
             [] | ["add_vlantag" | "del_vlantag", ..] => {
                 Ok(ComponentCommand::Detach { name, port, dir })
             }
-            _ => Err(Refusal::PORT_VLAN_OPERATION),
+            _ => Err(Refusal::PORT_VLAN_OPERATION.into()),
         };
     }
     let vlan = match tag {
         [] => None,
         ["del_vlantag", ..] => Some(VlanTag::Del),
         ["add_vlantag", numbers @ ..] => Some(vlan_tag(numbers)?),
-        _ => return Err(Refusal::PORT_VLAN_OPERATION),
+        _ => return Err(Refusal::PORT_VLAN_OPERATION.into()),
     };
     Ok(ComponentCommand::Attach {
         name,
@@ -182,15 +242,15 @@ fn vlan_tag(numbers: &[&str]) -> Result<VlanTag, Refusal> {
     tag.ok_or(Refusal::PORT_PCP)
 }
 
-fn classifier_table(words: &[&str]) -> Result<ComponentCommand, Refusal> {
+fn classifier_table(words: &[&str], known: &dyn Known) -> Result<ComponentCommand, Rejection> {
     let (action, kind, rest) = match words {
         [_, action, kind, rest @ ..] if (2..=3).contains(&rest.len()) => (*action, *kind, rest),
-        _ => return Err(Refusal::Format),
+        _ => return Err(Refusal::Format.into()),
     };
-    let command = match action {
-        "add" => ComponentCommand::AddEntry,
-        "del" => ComponentCommand::DelEntry,
-        _ => return Err(Refusal::ACTION),
+    let add = match action {
+        "add" => true,
+        "del" => false,
+        _ => return Err(Refusal::ACTION.into()),
     };
     let (vlan, mac, port) = match (kind, rest) {
         ("mac", [mac, port]) => (None, mac, port),
@@ -198,18 +258,25 @@ fn classifier_table(words: &[&str]) -> Result<ComponentCommand, Refusal> {
             let id = number(id).and_then(|id| vlan_id(id).ok());
             (Some(id.ok_or(Refusal::VLAN_ID)?), mac, port)
         }
-        ("mac" | "vlan", _) => return Err(Refusal::Format),
-        _ => return Err(Refusal::TYPE),
+        ("mac" | "vlan", _) => return Err(Refusal::Format.into()),
+        _ => return Err(Refusal::TYPE.into()),
     };
-    Ok(command(ClassifierEntry {
+    let entry = ClassifierEntry {
         vlan,
-        mac: mac.parse().map_err(|_| Refusal::MAC_ADDRESS)?,
+        mac: mac.parse().map_err(Refusal::MAC_ADDRESS.because())?,
         port: port_name(port)?,
-    }))
+    };
+    if add {
+        known.enters(&entry).map_err(Refusal::PORT.because())?;
+        Ok(ComponentCommand::AddEntry(entry))
+    } else {
+        known.leaves(&entry).map_err(Refusal::PORT.because())?;
+        Ok(ComponentCommand::DelEntry(entry))
+    }
 }
 
-fn port_name(word: &str) -> Result<PortName, Refusal> {
-    word.parse().map_err(|_| Refusal::PORT)
+fn port_name(word: &str) -> Result<PortName, Rejection> {
+    word.parse().map_err(Refusal::PORT.because())
 }
 
 /// A number as C writes it: `10`, `0x0a` or `012`.

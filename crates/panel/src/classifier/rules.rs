@@ -1,0 +1,128 @@
+//! Entries on a board: added and removed while packets flow, and listed with their hits.
+
+use thiserror::Error;
+
+use crate::board::{Board, BoardError};
+use crate::code::PortCode;
+
+use super::MOST;
+use super::key::Rule;
+
+/// Why an entry was refused. Nothing was changed.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum EntryError {
+    /// The port has this entry already.
+    #[error("{port} has the entry {rule} already")]
+    Exists {
+        /// The entry.
+        rule: Rule,
+        /// Its port.
+        port: PortCode,
+    },
+    /// The port has no such entry.
+    #[error("{port} has no entry {rule}: classifier_table lists those that it has")]
+    NotFound {
+        /// The entry.
+        rule: Rule,
+        /// Its port.
+        port: PortCode,
+    },
+    /// There are as many as there can be.
+    #[error(
+        "{rule} is not added: this process has {MOST} entries, which is the most; delete others first"
+    )]
+    Full {
+        /// The entry.
+        rule: Rule,
+    },
+    /// The port is not open, or a worker did not answer.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+}
+
+/// An entry as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryView {
+    /// What it stands for.
+    pub rule: Rule,
+    /// Where it sends packets.
+    pub port: PortCode,
+    /// The classifier that goes by it. `None` if its port is attached to none, or a port that was attached
+    /// later has an entry for the same.
+    pub component: Option<String>,
+    /// Packets that were sent by it since the last clear. What goes to a group is not counted, unless
+    /// the group has an entry of its own.
+    pub hits: u64,
+}
+
+impl Board {
+    /// Adds an entry to an open port: a classifier that the port is attached to sends such packets there, now or once
+    /// it is attached. Of the same entry at several ports of a component that of the port that was attached
+    /// last is in force. Packets are not held up by it.
+    ///
+    /// # Errors
+    /// [`EntryError::Exists`], [`EntryError::Full`], [`BoardError::NoPort`], [`BoardError::Stuck`]
+    pub fn add_entry(&mut self, rule: Rule, port: PortCode) -> Result<(), EntryError> {
+        if self.port(port).is_none() {
+            return Err(BoardError::NoPort(port).into());
+        }
+        let key = rule.into();
+        let entries = self.table_entries_mut();
+        if entries.known.contains_key(&(key, port)) {
+            return Err(EntryError::Exists { rule, port });
+        }
+        if entries.known.len() >= MOST {
+            return Err(EntryError::Full { rule });
+        }
+        if entries.insert(key, port) {
+            let wiring = self.wiring().clone();
+            self.change(wiring).inspect_err(|_| {
+                self.table_entries_mut().remove(key, port);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes an entry from a port. If another port of its component has the same that is in force from now on.
+    ///
+    /// # Errors
+    /// [`EntryError::NotFound`], [`BoardError::NoPort`], [`BoardError::Stuck`]
+    pub fn del_entry(&mut self, rule: Rule, port: PortCode) -> Result<(), EntryError> {
+        if self.port(port).is_none() {
+            return Err(BoardError::NoPort(port).into());
+        }
+        let key = rule.into();
+        let entries = self.table_entries_mut();
+        if !entries.known.contains_key(&(key, port)) {
+            return Err(EntryError::NotFound { rule, port });
+        }
+        if entries.remove(key, port) {
+            let wiring = self.wiring().clone();
+            self.change(wiring).inspect_err(|_| {
+                self.table_entries_mut().insert(key, port);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Up to `count` entries from number `offset` on, and how many there are in all. First come those in force: by
+    /// component in the order of their starts, then VLAN (untagged last), then address, a VLAN's default before its
+    /// addresses; then all others.
+    pub fn entries(&self, offset: usize, count: usize) -> (Vec<EntryView>, usize) {
+        let entries = self.table_entries();
+        let names = self.wiring().rigs.iter().map(|r| r.name.as_str());
+        let page = entries.page(names, offset, count).into_iter();
+        let views = page.map(|listed| EntryView {
+            rule: listed.key.rule(),
+            port: listed.port,
+            component: listed.component.map(str::to_string),
+            hits: listed.hits,
+        });
+        (views.collect(), entries.known.len())
+    }
+
+    /// How many entries are in force: those that [`Board::entries`] lists first.
+    pub fn entries_in_force(&self) -> usize {
+        self.table_entries().in_force()
+    }
+}
