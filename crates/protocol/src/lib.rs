@@ -8,6 +8,7 @@ pub mod command;
 pub mod desired;
 pub mod detail;
 pub mod event;
+pub mod flow;
 pub mod json;
 pub mod port;
 pub mod reply;
