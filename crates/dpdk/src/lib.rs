@@ -13,6 +13,7 @@ pub mod burst;
 pub mod depot;
 mod eal;
 pub mod ethdev;
+pub mod flow;
 mod log_sink;
 pub mod mbuf;
 pub mod memzone;
