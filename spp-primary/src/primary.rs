@@ -19,12 +19,13 @@ use protocol::command::{PanelCommand, PrimaryCommand};
 use protocol::detail::{HeapDetail, PoolAudit, PoolDetail, RingDetail};
 use protocol::port::PortName;
 use protocol::reply::{
-    ClientId, FlowReply, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues,
-    RingPortStatus, Simple,
+    ClientId, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues, RingPortStatus,
+    Simple,
 };
 use registry::folder::Folder;
 
 use crate::children::ControllerChild;
+use crate::flow::Flows;
 use crate::house::House;
 use crate::launch::Launcher;
 use crate::reaper::Estate;
@@ -48,6 +49,8 @@ pub struct Primary {
     pub folder: Folder,
     /// Physical ports.
     pub phys: Vec<Phy>,
+    /// Their flow rules.
+    pub flows: Flows,
     /// What foreign readers see.
     pub info: &'static PortInfo,
     /// The controller, if we watch it.
@@ -122,7 +125,11 @@ impl Primary {
                         rx: phy.rx_queues,
                         tx: phy.tx_queues,
                     },
-                    flow: Vec::new(),
+                    flow: self
+                        .flows
+                        .of_port(phy.number)
+                        .map(|(id, rule)| rule.object(id))
+                        .collect(),
                 }
             })
             .collect();
@@ -283,14 +290,7 @@ impl Process for Primary {
                 Answer::of(done(self.launcher.launch(id, name, args)))
             }
             PrimaryCommand::Unlaunch(id) => Answer::of(done(self.launcher.release(id))),
-            PrimaryCommand::Flow(_) => Answer::of(
-                FlowReply {
-                    result: "error".into(),
-                    message: "flow rules are not there yet: they come with spp-vf".into(),
-                    rule_id: None,
-                }
-                .to_json(),
-            ),
+            PrimaryCommand::Flow(words) => Answer::of(self.flows.answer(words).to_json()),
             PrimaryCommand::Panel(panel) => match panel {
                 PanelCommand::GetClientId => Answer::of(
                     ClientId::new(ProcessKind::Primary, 0, VERSION, &self.identity.incarnation)

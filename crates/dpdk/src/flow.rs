@@ -215,14 +215,14 @@ impl<T> FlowRules<T> {
 
 impl<T> Drop for FlowRules<T> {
     fn drop(&mut self) {
-        if !self.is_empty() {
-            if let Err(e) = self.destroy_all() {
-                log::warn!(
-                    "device {}: {} flow rules stay: {e}",
-                    self.device.port(),
-                    self.len()
-                );
-            }
+        if !self.is_empty()
+            && let Err(e) = self.destroy_all()
+        {
+            log::warn!(
+                "device {}: {} flow rules stay: {e}",
+                self.device.port(),
+                self.len()
+            );
         }
         if let Some(held) = HELD.get(usize::from(self.device.port())) {
             held.store(false, Ordering::Release);

@@ -1,5 +1,6 @@
 //! Replies of processes, byte for byte as the original writes them.
 
+mod flow;
 mod status;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use serde_json::Value;
 
 use crate::command::{CommandError, NfvCommand, PanelCommand, PrimaryCommand};
 use crate::json;
+pub use flow::{FlowReply, FlowStep, Refusal};
 pub use status::{
     ForwarderStatus, NfvStatus, PhyPortStatus, PrimaryStatus, Queues, RingPortStatus,
 };
@@ -228,26 +230,6 @@ impl Simple {
     /// The bytes of the wire, without a newline.
     pub fn to_json(&self) -> String {
         json::compact(self)
-    }
-}
-
-/// Reply to a `flow` command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FlowReply {
-    /// `success` or `error`.
-    pub result: String,
-    /// What happened; may hold line breaks.
-    pub message: String,
-    /// Only for `create`; empty when the driver refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule_id: Option<String>,
-}
-
-impl FlowReply {
-    /// The bytes of the wire (with blanks, unlike the other replies), without a newline.
-    pub fn to_json(&self) -> String {
-        json::spaced(self)
     }
 }
 
