@@ -299,6 +299,7 @@ fn raise(
         litter: Default::default(),
         audit: None,
         base,
+        lines: false,
         monitor: options.monitor,
         counted: Instant::now(),
     };

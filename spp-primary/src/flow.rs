@@ -107,7 +107,7 @@ impl Flows {
             let (number, count) = (port.number, port.rules.len());
             drop(port);
             if count > 0 {
-                log::info!("phy:{number}: took {count} flow rules away");
+                log::info!("phy:{number}: flow rules taken away: {count}");
             }
         }
     }

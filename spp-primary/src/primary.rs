@@ -22,6 +22,7 @@ use protocol::reply::{
     ClientId, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues, RingPortStatus,
     Simple,
 };
+use protocol::wire;
 use registry::folder::Folder;
 
 use crate::children::ControllerChild;
@@ -71,6 +72,8 @@ pub struct Primary {
     pub audit: Option<PoolAudit>,
     /// Counts at the last `clear`: rings, then physical ports.
     pub base: (Vec<Totals>, Vec<Totals>),
+    /// Whether the controller reads lines: then a reply may be longer than the original's controller takes.
+    pub lines: bool,
     /// Print counters every second.
     pub monitor: bool,
     /// When foreign readers' counters were brought up to date.
@@ -292,16 +295,27 @@ impl Process for Primary {
             PrimaryCommand::Unlaunch(id) => Answer::of(done(self.launcher.release(id))),
             PrimaryCommand::Flow(words) => Answer::of(self.flows.answer(words).to_json()),
             PrimaryCommand::Panel(panel) => match panel {
-                PanelCommand::GetClientId => Answer::of(
-                    ClientId::new(ProcessKind::Primary, 0, VERSION, &self.identity.incarnation)
-                        .to_json(),
-                ),
-                PanelCommand::Framing => Answer {
-                    text: done(Ok(())),
-                    then: Then::Newline,
-                },
+                PanelCommand::GetClientId => {
+                    // A controller of ours begins with this; it asks for lines next.
+                    self.lines = false;
+                    Answer::of(
+                        ClientId::new(ProcessKind::Primary, 0, VERSION, &self.identity.incarnation)
+                            .to_json(),
+                    )
+                }
+                PanelCommand::Framing => {
+                    self.lines = true;
+                    Answer {
+                        text: done(Ok(())),
+                        then: Then::Newline,
+                    }
+                }
                 PanelCommand::Status => {
-                    Answer::of(self.status().to_json_within(protocol::wire::PADDED_REPLY))
+                    let limit = match self.lines {
+                        true => wire::MAX_REPLY,
+                        false => wire::PADDED_REPLY,
+                    };
+                    Answer::of(self.status().to_json_within(limit))
                 }
                 PanelCommand::Detail => Answer::of(self.detail()),
                 PanelCommand::Exit => Answer {
