@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use testbed::Panel;
-use testbed::machine::unique;
+use testbed::machine::{cpu, unique};
 
 use crate::fake::{Door, Peer};
 use crate::hand::{Hand, LIMIT};
@@ -27,9 +27,15 @@ fn wired(hand: &Hand, devices: &[&str]) -> (testbed::Proc, Peer) {
     let door = Door::open(hand.ports[0]);
     let devices: String = devices
         .iter()
-        .map(|device| format!(" --vdev {device}"))
+        .map(|device| format!("--vdev {device} "))
         .collect();
-    let proc = hand.start("spp-primary", &hand.primary(&format!("--rings 4{devices}")));
+    let line = format!(
+        "-l {} -n 4 -m 128 --proc-type primary --file-prefix {} --no-pci {devices}-- -p 0x01 -n 4 -s 127.0.0.1:{}",
+        cpu(0),
+        hand.prefix,
+        hand.ports[0]
+    );
+    let proc = hand.start("spp-primary", &line);
     (proc, door.accept())
 }
 
