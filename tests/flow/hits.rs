@@ -25,7 +25,7 @@ fn panel() -> Vm {
     let equipment = Equipment::default()
         .modules(&MODULES)
         .programs(&["spp-primary", "spp-ctl", "spp"])
-        .drivers(&["mempool_ring", "bus_vdev", "net_tap"]);
+        .drivers(&["mempool_ring", "net_tap"]);
     let mut vm = Vm::equipped("flow", &equipment);
     // EAL loads no driver below a folder that all may write to.
     vm.sh("chmod 755 /");

@@ -31,7 +31,8 @@ impl Equipment {
         self
     }
 
-    /// Drivers of DPDK, such as `net_tap`, put where EAL loads them from, with their libraries.
+    /// Drivers of DPDK, such as `net_tap`, put where EAL loads them from, with their libraries. Not what a program is
+    /// linked to (`bus_vdev`): it would be there twice.
     ///
     /// # Panics
     /// If DPDK's folder of drivers is not found.
