@@ -54,6 +54,7 @@ fn find_libclang() {
 fn main() {
     println!("cargo:rerun-if-changed=shim/shim.c");
     println!("cargo:rerun-if-changed=shim/shim.h");
+    println!("cargo:rerun-if-changed=shim/flow_check.c");
     let dpdk = match pkg_config::Config::new()
         .cargo_metadata(false)
         .atleast_version("22.11")
@@ -77,6 +78,7 @@ fn main() {
 
     let mut cc = cc::Build::new();
     cc.file("shim/shim.c")
+        .file("shim/flow_check.c")
         .includes(&dpdk.include_paths)
         .define("_GNU_SOURCE", None)
         .opt_level(3);
@@ -125,6 +127,11 @@ fn main() {
         .allowlist_function("rte_pktmbuf_(pool_create_by_ops|free_bulk)")
         .allowlist_function("rte_mempool_(lookup|free|avail_count)")
         .allowlist_function("rte_(vdev_(init|uninit)|eth_dev_get_mtu)")
+        .allowlist_function("rte_flow_(validate|create|destroy|flush)")
+        .allowlist_type("rte_flow_item_(eth|vlan)")
+        .allowlist_type("rte_flow_action_(jump|queue|of_push_vlan|of_set_vlan_vid|of_set_vlan_pcp)")
+        // Their fields are reached by the offsets in `spp_layout`.
+        .opaque_type("rte_flow_item_(eth|vlan)")
         .allowlist_function("rte_vhost_.*")
         .allowlist_type("rte_vhost_device_ops")
         .opaque_type("rte_(mbuf|mempool|ring|memzone|eth_.*|mempool_.*)")

@@ -20,6 +20,7 @@ use registry::folder::{Folder, runtime_dir};
 use registry::lease::{Holder, LcoreLease};
 
 use crate::children::ControllerChild;
+use crate::flow::Flows;
 use crate::house::House;
 use crate::launch::Launcher;
 use crate::memory;
@@ -286,6 +287,7 @@ fn raise(
         estate,
         house,
         folder: folder.clone(),
+        flows: Flows::of(&phys),
         phys,
         info,
         controller,
@@ -297,6 +299,7 @@ fn raise(
         litter: Default::default(),
         audit: None,
         base,
+        lines: false,
         monitor: options.monitor,
         counted: Instant::now(),
     };

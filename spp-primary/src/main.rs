@@ -4,6 +4,7 @@
 
 mod boot;
 mod children;
+mod flow;
 mod house;
 mod launch;
 mod memory;
@@ -52,6 +53,7 @@ fn start() -> Result<(), Error> {
         console.shut();
     }
     drop(link);
+    primary.flows.end();
     let launched = primary.launcher.running();
     if launched > 0 {
         log::warn!("{launched} launched processes stay, and nobody starts them again if they end");

@@ -19,12 +19,14 @@ use protocol::command::{PanelCommand, PrimaryCommand};
 use protocol::detail::{HeapDetail, PoolAudit, PoolDetail, RingDetail};
 use protocol::port::PortName;
 use protocol::reply::{
-    ClientId, FlowReply, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues,
-    RingPortStatus, Simple,
+    ClientId, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues, RingPortStatus,
+    Simple,
 };
+use protocol::wire;
 use registry::folder::Folder;
 
 use crate::children::ControllerChild;
+use crate::flow::Flows;
 use crate::house::House;
 use crate::launch::Launcher;
 use crate::reaper::Estate;
@@ -48,6 +50,8 @@ pub struct Primary {
     pub folder: Folder,
     /// Physical ports.
     pub phys: Vec<Phy>,
+    /// Their flow rules.
+    pub flows: Flows,
     /// What foreign readers see.
     pub info: &'static PortInfo,
     /// The controller, if we watch it.
@@ -68,6 +72,8 @@ pub struct Primary {
     pub audit: Option<PoolAudit>,
     /// Counts at the last `clear`: rings, then physical ports.
     pub base: (Vec<Totals>, Vec<Totals>),
+    /// Whether the controller reads lines: then a reply may be longer than the original's controller takes.
+    pub lines: bool,
     /// Print counters every second.
     pub monitor: bool,
     /// When foreign readers' counters were brought up to date.
@@ -122,7 +128,11 @@ impl Primary {
                         rx: phy.rx_queues,
                         tx: phy.tx_queues,
                     },
-                    flow: Vec::new(),
+                    flow: self
+                        .flows
+                        .of_port(phy.number)
+                        .map(|(id, rule)| rule.object(id))
+                        .collect(),
                 }
             })
             .collect();
@@ -283,25 +293,29 @@ impl Process for Primary {
                 Answer::of(done(self.launcher.launch(id, name, args)))
             }
             PrimaryCommand::Unlaunch(id) => Answer::of(done(self.launcher.release(id))),
-            PrimaryCommand::Flow(_) => Answer::of(
-                FlowReply {
-                    result: "error".into(),
-                    message: "flow rules are not there yet: they come with spp-vf".into(),
-                    rule_id: None,
-                }
-                .to_json(),
-            ),
+            PrimaryCommand::Flow(words) => Answer::of(self.flows.answer(words).to_json()),
             PrimaryCommand::Panel(panel) => match panel {
-                PanelCommand::GetClientId => Answer::of(
-                    ClientId::new(ProcessKind::Primary, 0, VERSION, &self.identity.incarnation)
-                        .to_json(),
-                ),
-                PanelCommand::Framing => Answer {
-                    text: done(Ok(())),
-                    then: Then::Newline,
-                },
+                PanelCommand::GetClientId => {
+                    // A controller of ours begins with this; it asks for lines next.
+                    self.lines = false;
+                    Answer::of(
+                        ClientId::new(ProcessKind::Primary, 0, VERSION, &self.identity.incarnation)
+                            .to_json(),
+                    )
+                }
+                PanelCommand::Framing => {
+                    self.lines = true;
+                    Answer {
+                        text: done(Ok(())),
+                        then: Then::Newline,
+                    }
+                }
                 PanelCommand::Status => {
-                    Answer::of(self.status().to_json_within(protocol::wire::PADDED_REPLY))
+                    let limit = match self.lines {
+                        true => wire::MAX_REPLY,
+                        false => wire::PADDED_REPLY,
+                    };
+                    Answer::of(self.status().to_json_within(limit))
                 }
                 PanelCommand::Detail => Answer::of(self.detail()),
                 PanelCommand::Exit => Answer {

@@ -1,5 +1,6 @@
 //! `pri; flow …`: rules that a physical port's hardware follows.
 
+use protocol::flow::Rule;
 use protocol::port::PortName;
 use protocol::reply::{FlowReply, PhyPortStatus};
 use serde_json::{Value, json};
@@ -130,66 +131,40 @@ fn end(words: &[String]) -> Result<(), Failure> {
     words.get(1).map_or(Ok(()), |word| Err(no_meaning(word)))
 }
 
-/// A rule in the form of REST.
+/// A rule in the form of REST. What is wrong with it is said before anything is sent.
 fn rule(words: &[String]) -> Result<Value, Failure> {
-    let mut rule = json!({});
-    let mut words = words.iter().map(String::as_str);
-    loop {
-        let word = words
-            .next()
-            .ok_or_else(|| invalid("`pattern ITEM / end actions ACTION / end` is missing"))?;
-        match word {
-            "group" | "priority" => {
-                let number = words.next().and_then(|word| word.parse::<u32>().ok());
-                let number = number
-                    .ok_or_else(|| invalid(&format!("{word} is to be followed by a number")))?;
-                rule[word] = json!(number);
-            }
-            "ingress" | "egress" => rule["direction"] = json!(word),
-            "transfer" => rule["transfer"] = json!(true),
-            "pattern" => break,
-            other => {
-                return Err(invalid(&format!(
-                    "'{}' is none of group, priority, ingress, egress, transfer, pattern",
-                    quote(other)
-                )));
-            }
-        }
-    }
-    if rule.get("direction").is_none() {
+    let parsed = Rule::parse(&words.join(" ")).map_err(|error| invalid(&error.to_string()))?;
+    if !parsed.attributes.ingress && !parsed.attributes.egress {
         return Err(invalid("one of ingress and egress is required"));
     }
+    // The words are sent as they were written, of several directions the last.
+    let mut rule = json!({});
+    let mut words = words.iter().map(String::as_str);
+    while let Some(word) = words.next().filter(|word| *word != "pattern") {
+        match word {
+            "group" => rule[word] = json!(parsed.attributes.group),
+            "priority" => rule[word] = json!(parsed.attributes.priority),
+            "ingress" | "egress" => rule["direction"] = json!(word),
+            "transfer" => rule["transfer"] = json!(true),
+            _ => {}
+        }
+    }
     let rest: Vec<&str> = words.collect();
-    let Some(at) = rest.iter().position(|word| *word == "actions") else {
-        return Err(invalid("`actions ACTION / end` is missing"));
-    };
-    let (pattern, actions) = rest.split_at(at);
-    rule["pattern"] = elements(pattern, "pattern", &ITEMS)?;
-    rule["actions"] = elements(&actions[1..], "actions", &ACTIONS)?;
+    let mut lists = rest.split(|word| *word == "actions").map(elements);
+    rule["pattern"] = lists.next().unwrap_or_default();
+    rule["actions"] = lists.next().unwrap_or_default();
     Ok(json!({"rule": rule}))
 }
 
-/// `A / B / end` as a list; `known` are the words that elements begin with.
-fn elements(words: &[&str], what: &str, known: &[&str]) -> Result<Value, Failure> {
+/// `A / B / end` as a list.
+fn elements(words: &[&str]) -> Value {
     let text = words.join(" ");
-    let mut parts: Vec<&str> = text.split('/').map(str::trim).collect();
-    if parts.pop() != Some("end") {
-        return Err(invalid(&format!("{what} end with `/ end`")));
-    }
-    if parts.is_empty() {
-        return Err(invalid(&format!("{what} are empty")));
-    }
-    for part in &parts {
-        let first = part.split(' ').next().unwrap_or_default();
-        if !known.contains(&first) {
-            return Err(invalid(&format!(
-                "'{}' is none of {}",
-                quote(first),
-                known.join(", ")
-            )));
-        }
-    }
-    Ok(json!(parts))
+    let parts = text.split('/').map(str::trim);
+    json!(
+        parts
+            .filter(|part| !part.is_empty() && *part != "end")
+            .collect::<Vec<_>>()
+    )
 }
 
 /// What the primary says is the result: that of a success, and the reason of a failure.
@@ -210,7 +185,11 @@ fn reported(context: &Context, form: &str, reply: Result<Value, Failure>) -> Out
     })?;
     match reply.result.as_str() {
         "success" => Ok(Report::new(reply.message, value)),
-        _ => Err(Failure::refused(reply.message)),
+        _ => {
+            let reason = reply.error.map(|reason| format!("\n({reason})"));
+            let reason = reason.unwrap_or_default();
+            Err(Failure::refused(reply.message + &reason))
+        }
     }
 }
 

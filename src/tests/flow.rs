@@ -114,6 +114,14 @@ fn what_cannot_be_understood_is_said_in_the_words_of_the_original() {
             invalid,
         ),
         ("pri; flow create phy:0 ingress foo", invalid),
+        (
+            "pri; flow create phy:0 ingress pattern vlan vid is 4096 / end actions of_pop_vlan / end",
+            "Flow command invalid argument\n(vid '4096' is no number from 0 to 4095)\n",
+        ),
+        (
+            "pri; flow create phy:0 ingress pattern eth dst 2:0:0:0:0:1 / end actions of_pop_vlan / end",
+            "Flow command invalid argument\n('2:0:0:0:0:1' says nothing about dst: write is, spec, last, mask or prefix, ",
+        ),
     ] {
         let ran = fake.spp(&[line]);
         assert!(ran.err.starts_with(err), "{line}: {ran:?}");

@@ -13,6 +13,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_flow.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -45,6 +46,12 @@ enum spp_layout {
 	SPP_MAX_ETHPORTS = RTE_MAX_ETHPORTS,
 	SPP_HEADROOM = RTE_PKTMBUF_HEADROOM,
 	SPP_MEMZONE_NAME = RTE_MEMZONE_NAMESIZE,
+	/* Headers in the items of flow rules; older fields of the same have other names from version to version. */
+	SPP_FLOW_ETH_DST = offsetof(struct rte_flow_item_eth, hdr.dst_addr),
+	SPP_FLOW_ETH_SRC = offsetof(struct rte_flow_item_eth, hdr.src_addr),
+	SPP_FLOW_ETH_TYPE = offsetof(struct rte_flow_item_eth, hdr.ether_type),
+	SPP_FLOW_VLAN_TCI = offsetof(struct rte_flow_item_vlan, hdr.vlan_tci),
+	SPP_FLOW_VLAN_INNER = offsetof(struct rte_flow_item_vlan, hdr.eth_proto),
 };
 
 /* Flags of an mbuf whose data lies in somebody else's buffer. */
@@ -148,5 +155,18 @@ struct spp_vhost_map {
 int spp_vhost_map(int vid, uint16_t queue, struct spp_vhost_map *map);
 /* Begins to fetch what the next call will read (mbufs NULL) or write (for n mbufs). */
 void spp_vhost_fetch(const struct spp_vhost_map *map, int vid, uint16_t queue, struct rte_mbuf *const *mbufs, uint16_t n);
+
+/* Flow rules, filled by the names of DPDK's fields, for tests to compare with: values in host order (addresses as on the
+ * wire), into zeroed memory. */
+void spp_flow_check_attr(struct rte_flow_attr *attr, uint32_t group, uint32_t priority, bool ingress, bool egress, bool transfer);
+void spp_flow_check_eth(struct rte_flow_item_eth *item, const uint8_t *dst, const uint8_t *src, uint16_t type);
+/* The tag by its parts: priority, drop eligible, VLAN id. */
+void spp_flow_check_vlan(struct rte_flow_item_vlan *item, uint16_t pcp, uint16_t dei, uint16_t vid, uint16_t inner_type);
+/* The configuration of an action of `type` (a number of enum rte_flow_action_type) in `conf`, which has `room` bytes; its size,
+ * 0 for an action without one, -1 for one that is not known or does not fit. */
+int spp_flow_check_action(uint32_t type, uint32_t value, void *conf, size_t room);
+/* The numbers of DPDK for the words of items and actions, such as "VLAN" and "OF_POP_VLAN"; -1 for others. */
+int spp_flow_check_item_type(const char *word);
+int spp_flow_check_action_type(const char *word);
 
 #endif

@@ -15,6 +15,7 @@ mod deal;
 pub mod depot;
 mod eal;
 pub mod ethdev;
+pub mod flow;
 mod log_sink;
 pub mod mbuf;
 pub mod memzone;

@@ -9,6 +9,7 @@ pub mod desired;
 pub mod detail;
 pub mod event;
 pub mod filter;
+pub mod flow;
 pub mod json;
 pub mod port;
 pub mod reply;

@@ -1,5 +1,6 @@
 //! Replies of processes, byte for byte as the original writes them.
 
+mod flow;
 mod info;
 mod results;
 mod status;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{CommandError, NfvCommand, PanelCommand, PrimaryCommand};
 use crate::json;
+pub use flow::{FlowReply, FlowStep, Refusal};
 pub use info::{ComponentInfo, MAX_SHOWN};
 pub use results::{ErrorDetails, ResultEntry, VfReply};
 pub use status::{
@@ -198,26 +200,6 @@ impl Simple {
     /// The bytes of the wire, without a newline.
     pub fn to_json(&self) -> String {
         json::compact(self)
-    }
-}
-
-/// Reply to a `flow` command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FlowReply {
-    /// `success` or `error`.
-    pub result: String,
-    /// What happened; may hold line breaks.
-    pub message: String,
-    /// Only for `create`; empty when the driver refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule_id: Option<String>,
-}
-
-impl FlowReply {
-    /// The bytes of the wire (with blanks, unlike the other replies), without a newline.
-    pub fn to_json(&self) -> String {
-        json::spaced(self)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use crate::equipment::Equipment;
 use crate::machine;
 
 /// In the order in which they depend on each other.
@@ -54,26 +55,9 @@ pub(crate) fn kernel() -> PathBuf {
     path
 }
 
-/// The archive, written anew only if its contents changed.
+/// The archive of a guest that has nothing special, written anew only if its contents changed.
 pub(crate) fn initramfs() -> PathBuf {
-    let mut archive = Archive::default();
-    for folder in ["bin", "dev", "modules"] {
-        archive.entry(folder, 0o040_755, (0, 0), &[]);
-    }
-    // Without it the kernel gives init no standard streams.
-    archive.entry("dev/console", 0o020_600, (5, 1), &[]);
-    archive.file("bin/busybox", 0o755, &read(&busybox()));
-    let modules = machine::cache_dir().join("kernel/modules");
-    for module in MODULES {
-        let file = format!("{module}.ko");
-        let path = find(&modules, &file)
-            .unwrap_or_else(|| panic!("no {file} below {}", modules.display()));
-        archive.file(&format!("modules/{file}"), 0o644, &read(&path));
-    }
-    let init = INIT.replace("MODULES", &MODULES.join(" "));
-    archive.file("init", 0o755, init.as_bytes());
-    archive.entry("TRAILER!!!", 0, (0, 0), &[]);
-
+    let archive = filled(&Equipment::default());
     let mut hasher = DefaultHasher::new();
     archive.0.hash(&mut hasher);
     let folder = machine::bin_dir()
@@ -89,6 +73,38 @@ pub(crate) fn initramfs() -> PathBuf {
         std::fs::rename(&draft, &path).expect("the initramfs in place");
     }
     path
+}
+
+/// Writes the archive of a guest with this equipment.
+pub(crate) fn write_equipped(path: &Path, equipment: &Equipment) {
+    std::fs::write(path, filled(equipment).0).expect("the initramfs written");
+}
+
+fn filled(equipment: &Equipment) -> Archive {
+    let mut archive = Archive::default();
+    for folder in ["bin", "dev", "modules"] {
+        archive.entry(folder, 0o040_755, (0, 0), &[]);
+    }
+    // Without it the kernel gives init no standard streams.
+    archive.entry("dev/console", 0o020_600, (5, 1), &[]);
+    archive.file("bin/busybox", 0o755, &read(&busybox()));
+    let folder = machine::cache_dir().join("kernel/modules");
+    let further = equipment.modules.iter().map(String::as_str);
+    let modules: Vec<&str> = MODULES.into_iter().chain(further).collect();
+    for module in &modules {
+        let file = format!("{module}.ko");
+        let path =
+            find(&folder, &file).unwrap_or_else(|| panic!("no {file} below {}", folder.display()));
+        archive.file(&format!("modules/{file}"), 0o644, &read(&path));
+    }
+    for (name, contents) in equipment.files() {
+        archive.folders(&name);
+        archive.file(&name, 0o755, &contents);
+    }
+    let init = INIT.replace("MODULES", &modules.join(" "));
+    archive.file("init", 0o755, init.as_bytes());
+    archive.entry("TRAILER!!!", 0, (0, 0), &[]);
+    archive
 }
 
 fn read(path: &Path) -> Vec<u8> {
@@ -126,6 +142,13 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 struct Archive(Vec<u8>);
 
 impl Archive {
+    /// The folders above a file; one that is there already is not changed by a second entry.
+    fn folders(&mut self, name: &str) {
+        for (at, _) in name.match_indices('/') {
+            self.entry(&name[..at], 0o040_755, (0, 0), &[]);
+        }
+    }
+
     fn file(&mut self, name: &str, mode: u32, data: &[u8]) {
         self.entry(name, 0o100_000 | mode, (0, 0), data);
     }

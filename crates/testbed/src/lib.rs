@@ -12,6 +12,7 @@
 // A failure here is a failed test; there is nobody to hand an error to.
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
+mod equipment;
 pub mod http;
 pub mod huge;
 mod initramfs;
@@ -23,6 +24,7 @@ pub mod testpmd;
 pub mod vm;
 pub mod wait;
 
+pub use equipment::Equipment;
 pub use netns::Netns;
 pub use panel::Panel;
 pub use proc::{Finished, Proc};

@@ -6,7 +6,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::initramfs::{initramfs, kernel};
+use crate::equipment::Equipment;
+use crate::initramfs::{initramfs, kernel, write_equipped};
+use crate::machine::TempDir;
 use crate::proc::Proc;
 use crate::{machine, wait_until};
 
@@ -32,6 +34,8 @@ pub enum Nic {
 pub struct Vm {
     proc: Proc,
     commands: u32,
+    /// The root file system of an equipped guest.
+    _folder: Option<TempDir>,
 }
 
 impl Vm {
@@ -50,6 +54,34 @@ impl Vm {
     /// [`Vm::wait_boot`] before anything else.
     #[track_caller]
     pub fn launch(name: &str, nics: &[Nic]) -> Self {
+        Self::launch_with(name, nics, &Equipment::default())
+    }
+
+    /// Boots a guest without NICs that has this equipment, and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not within two minutes.
+    #[track_caller]
+    pub fn equipped(name: &str, equipment: &Equipment) -> Self {
+        let mut vm = Self::launch_with(name, &[], equipment);
+        vm.wait_boot();
+        vm
+    }
+
+    #[track_caller]
+    fn launch_with(name: &str, nics: &[Nic], equipment: &Equipment) -> Self {
+        let plain = equipment.is_empty();
+        let folder = (!plain).then(TempDir::new);
+        let root = folder.as_ref().map_or_else(initramfs, |folder| {
+            let path = folder.join("initramfs.cpio");
+            write_equipped(&path, equipment);
+            path
+        });
+        // DPDK's programs need instructions that qemu64 does not have.
+        let (cpu, cpus, memory, boot) = match plain {
+            true => ("qemu64", "1", "256M", ""),
+            false => ("max", "2", "1G", " hugepages=128"),
+        };
         let mut qemu = Command::new("qemu-system-x86_64");
         // qemu64 on the old chipset is the fastest without hardware acceleration.
         qemu.args([
@@ -60,10 +92,13 @@ impl Vm {
             "none",
         ])
         .args([
-            "-M", "pc", "-cpu", "qemu64", "-accel", "tcg", "-smp", "1", "-m", "256M",
+            "-M", "pc", "-cpu", cpu, "-accel", "tcg", "-smp", cpus, "-m", memory,
         ])
         // A vhost-user backend maps the guest's memory: it has to be a shared file.
-        .args(["-object", "memory-backend-memfd,id=mem,size=256M,share=on"])
+        .arg("-object")
+        .arg(format!(
+            "memory-backend-memfd,id=mem,size={memory},share=on"
+        ))
         .args([
             "-numa",
             "node,memdev=mem",
@@ -75,8 +110,9 @@ impl Vm {
         .arg("-kernel")
         .arg(kernel())
         .arg("-initrd")
-        .arg(initramfs())
-        .args(["-append", "console=ttyS0 quiet loglevel=1 panic=-1"]);
+        .arg(root)
+        .arg("-append")
+        .arg(format!("console=ttyS0 quiet loglevel=1 panic=-1{boot}"));
         for (number, nic) in nics.iter().enumerate() {
             add_nic(&mut qemu, number, nic);
         }
@@ -86,7 +122,11 @@ impl Vm {
                 wait_until("the guest's cable", SOON, || machine::is_listening(*port));
             }
         }
-        Self { proc, commands: 0 }
+        Self {
+            proc,
+            commands: 0,
+            _folder: folder,
+        }
     }
 
     /// Waits until a guest from [`Vm::launch`] answers.

@@ -97,6 +97,7 @@ async fn ask(shared: &Shared, command: &str) -> Answer<Json> {
             result: "error".to_owned(),
             message: words,
             rule_id: None,
+            error: None,
         })),
         Verdict::Echo(words) | Verdict::Nonsense(words) => Err(PeerError::Nonsense {
             name: primary.name(),
