@@ -19,6 +19,7 @@ pub mod memzone;
 pub mod pool;
 mod reap;
 pub mod ring;
+pub mod stamp;
 pub mod testing;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use memzone::{Memzone, Shared, heap};
 pub use pool::{Pool, PoolCache};
 pub use reap::{Audit, Recovered, audit, recover};
 pub use ring::Ring;
+pub use stamp::Stamps;
 
 use thiserror::Error;
 

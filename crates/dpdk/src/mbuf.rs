@@ -16,7 +16,7 @@ impl Mbuf {
     /// # Safety
     /// `offset` must be that of a field of type `T`.
     #[inline(always)]
-    unsafe fn field<T>(self, offset: u32) -> *mut T {
+    pub(crate) unsafe fn field<T>(self, offset: u32) -> *mut T {
         // SAFETY: the caller names a field inside the structure.
         unsafe { self.0.cast::<u8>().add(offset as usize).cast() }
     }

@@ -10,14 +10,17 @@ pub mod area;
 pub mod bell;
 pub mod board;
 pub mod code;
+pub mod latency;
 pub mod line;
 pub mod memif;
 pub mod pcap;
 pub mod port;
+pub mod probes;
 pub mod published;
 pub mod rack;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 mod wiring;
 pub mod worker;
 

@@ -4,6 +4,7 @@
 mod claims;
 mod counters;
 mod model;
+mod probes;
 mod rack;
 mod rest;
 
