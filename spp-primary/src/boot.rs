@@ -147,6 +147,8 @@ fn raise(
     );
 
     let area = Area::create()?;
+    // Secondaries look it up.
+    dpdk::Stamps::find()?;
     let pool = Pool::create(POOL, plan.mbufs, memory::DATA_ROOM)?;
     let foreign = Pool::create_foreign(devices::FOREIGN_POOL, memory::FOREIGN, memory::DATA_ROOM)?;
     let rings = (0..options.rings)
@@ -223,6 +225,7 @@ fn raise(
             board,
             opener,
             attach_rings: false,
+            traces: Default::default(),
         };
         console.add_present();
         console

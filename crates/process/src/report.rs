@@ -119,6 +119,7 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
         rings: Vec::new(),
         pools: Vec::new(),
         heap: None,
+        latencies: board.map(crate::probes::latencies).unwrap_or_default(),
         launched: Vec::new(),
     };
     let Some(board) = board else { return detail };

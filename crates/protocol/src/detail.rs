@@ -261,6 +261,9 @@ pub struct Detail {
     /// DPDK's heap (primary only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap: Option<HeapDetail>,
+    /// Latencies that it measures, by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latencies: Vec<crate::probe::LatencyDetail>,
     /// Processes that it launched, by id (primary only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub launched: Vec<LaunchedDetail>,

@@ -10,6 +10,7 @@ pub mod detail;
 pub mod event;
 pub mod json;
 pub mod port;
+pub mod probe;
 pub mod reply;
 pub mod rest;
 #[cfg(feature = "openapi")]
