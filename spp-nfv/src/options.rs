@@ -1,13 +1,13 @@
 //! Command lines of spp-nfv: ours, and the original's.
 
-use std::time::Duration;
-
 use clap::Parser;
-use panel::Poll;
 use process::Error;
-use process::cli::{Common, Joining, Polling, vhost_mode};
-use process::eal_options::{EalOptions, lcore_map, split_original};
-use process::secondary::{Options, Placement};
+use process::cli::{
+    Common, Joining, Polling, Registering, Start, Workers, endpoint, original_lcores,
+    original_options, vhost_mode,
+};
+use process::eal_options::{EalOptions, split_original};
+use process::secondary::Options;
 
 /// A worker process of the patch panel: moves packets between ports.
 ///
@@ -21,21 +21,10 @@ struct Args {
     polling: Polling,
     #[command(flatten)]
     common: Common,
-    /// CPUs for the workers, one worker each: a list such as 1,3-5, or an EAL map such as 1@0,2@1
-    /// [default: one worker on the CPU with the fewest]
-    #[arg(
-        long,
-        value_name = "CPUS",
-        env = "SPP_LCORES",
-        conflicts_with = "workers"
-    )]
-    lcores: Option<String>,
-    /// Number of workers, placed on the CPUs with the fewest
-    #[arg(long, value_name = "N", env = "SPP_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    workers: u16,
-    /// Where secondaries register at the controller [default: what the primary announces]
-    #[arg(long, value_name = "HOST:PORT", env = "SPP_CTL_SECONDARY")]
-    ctl: Option<String>,
+    #[command(flatten)]
+    workers: Workers,
+    #[command(flatten)]
+    registering: Registering,
     /// Start with forwarding stopped, and do not attach rings by patching them
     #[arg(long, env = "SPP_IDLE")]
     idle: bool,
@@ -53,16 +42,6 @@ struct Original {
     vhost_client: bool,
 }
 
-/// What the command line asks for.
-pub struct Start {
-    /// How the process starts.
-    pub options: Options,
-    /// Where it registers, if not where the primary says.
-    pub controller: Option<String>,
-    /// What is logged.
-    pub log_level: log::LevelFilter,
-}
-
 /// Reads the command line (without the program's name); clap's own messages end the process.
 pub fn parse(args: &[String]) -> Result<Start, Error> {
     match split_original(args) {
@@ -71,32 +50,14 @@ pub fn parse(args: &[String]) -> Result<Start, Error> {
     }
 }
 
-/// Checks that `text` can be an address; whether anybody answers there shows later.
-fn endpoint(option: &str, text: String) -> Result<String, Error> {
-    let port = |(host, port): (&str, &str)| {
-        let port = port.parse::<u16>().ok().filter(|port| *port != 0);
-        port.filter(|_| !host.is_empty())
-    };
-    match text.rsplit_once(':').and_then(port) {
-        Some(_) => Ok(text),
-        None => Err(Error::Usage(format!(
-            "{option} {text:?}: write HOST:PORT, for instance 127.0.0.1:6666"
-        ))),
-    }
-}
-
 fn ours(args: &[String]) -> Result<Start, Error> {
     let args = Args::parse_from(std::iter::once("spp-nfv".to_string()).chain(args.iter().cloned()));
-    let placement = match &args.lcores {
-        Some(text) => Placement::On(lcore_map(text)?),
-        None => Placement::Any(usize::from(args.workers)),
-    };
     let options = Options {
         kind: "nfv",
         id: args.joining.sec_id,
         file_prefix: args.common.file_prefix.clone(),
         main_lcore: None,
-        placement,
+        placement: args.workers.placement()?,
         wait: args.joining.wait()?,
         vhost_mode: args.common.vhost_mode(),
         pcap_dir: args.common.pcap_dir,
@@ -107,7 +68,7 @@ fn ours(args: &[String]) -> Result<Start, Error> {
     };
     Ok(Start {
         options,
-        controller: args.ctl.map(|text| endpoint("--ctl", text)).transpose()?,
+        controller: args.registering.controller()?,
         log_level: args.common.log_level,
     })
 }
@@ -115,28 +76,13 @@ fn ours(args: &[String]) -> Result<Start, Error> {
 fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
     let own = Original::parse_from(own);
     let eal = EalOptions::parse(eal)?;
-    let (main, workers) = match eal.lcores.as_slice() {
-        [] => {
-            return Err(Error::Usage(
-                "the lcores are missing: name them with -l, for instance -l 1,2".into(),
-            ));
-        }
-        [only] => (only.shown, vec![only.clone()]),
-        [main, workers @ ..] => (main.shown, workers.to_vec()),
-    };
+    let (main, mut workers) = original_lcores(&eal)?;
+    if workers.is_empty() {
+        workers.extend(eal.lcores.first().cloned());
+    }
     let options = Options {
-        kind: "nfv",
-        id: own.id,
-        file_prefix: eal.file_prefix.unwrap_or_else(|| "rte".into()),
-        main_lcore: Some(main),
-        placement: Placement::On(workers),
-        wait: Duration::from_secs(10),
         vhost_mode: vhost_mode(own.vhost_client),
-        pcap_dir: "/tmp".into(),
-        poll: Poll::Adaptive,
-        forwarding: false,
-        huge_dir: eal.huge_dir,
-        eal: eal.extra,
+        ..original_options("nfv", own.id, eal, main, workers)
     };
     Ok(Start {
         options,
@@ -148,6 +94,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use process::secondary::Placement;
     use protocol::command::VhostMode;
 
     fn words(text: &str) -> Vec<String> {

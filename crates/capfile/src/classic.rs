@@ -10,9 +10,34 @@ use crate::{ETHERNET, MAX_PACKET};
 pub(crate) const MICRO: u32 = 0xa1b2_c3d4;
 pub(crate) const NANO: u32 = 0xa1b2_3c4d;
 
+/// Bytes before each packet.
+pub(crate) const RECORD: usize = 16;
+
 /// The flag in the link type that says how long the FCS of each packet is.
 const FCS_PRESENT: u32 = 0x0400_0000;
 const FCS_LENGTH: u32 = 0xf000_0000;
+
+/// The header of a file in microseconds; `snaplen` is what it promises as the longest packet.
+pub(crate) fn file_header(snaplen: u32) -> [u8; 24] {
+    let mut header = [0; 24];
+    let numbers = [MICRO, 2 | 4 << 16, 0, 0, snaplen, ETHERNET.into()];
+    for (to, number) in header.chunks_exact_mut(4).zip(numbers) {
+        to.copy_from_slice(&number.to_le_bytes());
+    }
+    header
+}
+
+/// What stands before a packet.
+pub(crate) fn record_header(timestamp_ns: u64, captured: u32, original: u32) -> [u8; RECORD] {
+    let seconds = u32::try_from(timestamp_ns / NANOS).unwrap_or(u32::MAX);
+    let micros = (timestamp_ns % NANOS / 1000) as u32;
+    let mut header = [0; RECORD];
+    let numbers = [seconds, micros, captured, original];
+    for (to, number) in header.chunks_exact_mut(4).zip(numbers) {
+        to.copy_from_slice(&number.to_le_bytes());
+    }
+    header
+}
 
 pub(crate) struct Classic {
     order: Order,

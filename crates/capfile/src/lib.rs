@@ -1,4 +1,4 @@
-//! Capture files of Ethernet frames: classic pcap and pcapng are read, classic pcap is written.
+//! Capture files of Ethernet frames: classic pcap and pcapng are read and written.
 //!
 //! One packet at a time, from and into a buffer of fixed size: neither a long file nor a hostile
 //! one takes more memory, and no packet allocates. (The crates that read both formats build a
@@ -15,11 +15,13 @@ mod classic;
 mod error;
 mod ng;
 mod reader;
+mod records;
 mod source;
 mod writer;
 
 pub use error::{Error, Fault};
 pub use reader::{Format, PacketRef, Reader};
+pub use records::{Interface, Record, Statistics};
 pub use writer::{WriteError, Writer};
 
 /// The longest packet that is read, in captured bytes (the longest that tcpdump writes).

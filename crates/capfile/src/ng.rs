@@ -7,17 +7,17 @@ use crate::reader::{NANOS, PacketRef};
 use crate::source::{Order, Source};
 use crate::{ETHERNET, MAX_PACKET};
 
-const SECTION: u32 = 0x0a0d_0d0a;
-const INTERFACE: u32 = 1;
+pub(crate) const SECTION: u32 = 0x0a0d_0d0a;
+pub(crate) const INTERFACE: u32 = 1;
 /// The predecessor of the enhanced packet block; still found in old files.
 const PACKET: u32 = 2;
 const SIMPLE: u32 = 3;
-const ENHANCED: u32 = 6;
+pub(crate) const ENHANCED: u32 = 6;
 
-const BYTE_ORDER: u32 = 0x1a2b_3c4d;
+pub(crate) const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
-const OPTION_END: u16 = 0;
-const OPTION_TSRESOL: u16 = 9;
+pub(crate) const OPTION_END: u16 = 0;
+pub(crate) const OPTION_TSRESOL: u16 = 9;
 const OPTION_FCSLEN: u16 = 13;
 const OPTION_TSOFFSET: u16 = 14;
 

@@ -4,12 +4,8 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::ETHERNET;
-use crate::classic::MICRO;
-use crate::reader::NANOS;
+use crate::classic::{RECORD, file_header, record_header};
 
-const HEADER: usize = 24;
-const RECORD: usize = 16;
 /// Written in pieces of about this size.
 const BUFFER: usize = 256 * 1024;
 /// What the header promises as the longest packet.
@@ -116,10 +112,7 @@ struct Buffered<W> {
 impl<W: Output> Buffered<W> {
     fn new(output: W, path: PathBuf) -> Result<Self, WriteError> {
         let mut buffer = Vec::with_capacity(BUFFER + RECORD + crate::MAX_PACKET);
-        for number in [MICRO, 2 | 4 << 16, 0, 0, SNAPLEN, ETHERNET.into()] {
-            buffer.extend_from_slice(&number.to_le_bytes());
-        }
-        debug_assert_eq!(buffer.len(), HEADER);
+        buffer.extend_from_slice(&file_header(SNAPLEN));
         let mut new = Self {
             output,
             path,
@@ -148,11 +141,8 @@ impl<W: Output> Buffered<W> {
                 source,
             });
         }
-        let seconds = u32::try_from(timestamp_ns / NANOS).unwrap_or(u32::MAX);
-        let micros = (timestamp_ns % NANOS / 1000) as u32;
-        for number in [seconds, micros, length as u32, length as u32] {
-            self.buffer.extend_from_slice(&number.to_le_bytes());
-        }
+        let header = record_header(timestamp_ns, length as u32, length as u32);
+        self.buffer.extend_from_slice(&header);
         for piece in pieces {
             self.buffer.extend_from_slice(piece);
         }

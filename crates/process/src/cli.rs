@@ -7,6 +7,18 @@ use clap::{Args, ValueEnum};
 use protocol::command::VhostMode;
 
 use crate::Error;
+use crate::eal_options::{EalOptions, NamedLcore, lcore_map};
+use crate::secondary::{Options, Placement};
+
+/// What the command line of a secondary asks for.
+pub struct Start {
+    /// How the process starts.
+    pub options: Options,
+    /// Where it registers, if not where the primary says.
+    pub controller: Option<String>,
+    /// What is logged.
+    pub log_level: log::LevelFilter,
+}
 
 /// Of every process that uses DPDK.
 #[derive(Args, Debug, Clone)]
@@ -116,4 +128,128 @@ impl Joining {
 pub fn seconds(option: &str, value: f64) -> Result<Duration, Error> {
     Duration::try_from_secs_f64(value)
         .map_err(|_| Error::Usage(format!("{option} {value}: a number of seconds, 0 or more")))
+}
+
+/// Of secondaries that take commands.
+#[derive(Args, Debug, Clone)]
+pub struct Registering {
+    /// Where secondaries register at the controller [default: what the primary announces]
+    #[arg(long, value_name = "HOST:PORT", env = "SPP_CTL_SECONDARY")]
+    ctl: Option<String>,
+}
+
+impl Registering {
+    /// Where to register, if the command line says so.
+    ///
+    /// # Errors
+    /// Not `HOST:PORT`.
+    pub fn controller(self) -> Result<Option<String>, Error> {
+        self.ctl.map(|text| endpoint("--ctl", text)).transpose()
+    }
+}
+
+/// Where the workers of a secondary run.
+#[derive(Args, Debug, Clone)]
+pub struct Workers {
+    /// CPUs for the workers, one worker each: a list such as 1,3-5, or an EAL map such as 1@0,2@1
+    /// [default: one worker on the CPU with the fewest]
+    #[arg(
+        long,
+        value_name = "CPUS",
+        env = "SPP_LCORES",
+        conflicts_with = "workers"
+    )]
+    lcores: Option<String>,
+    /// Number of workers, placed on the CPUs with the fewest
+    #[arg(long, value_name = "N", env = "SPP_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+}
+
+impl Workers {
+    /// Their CPUs, or their number.
+    ///
+    /// # Errors
+    /// `--lcores` is no list and no map.
+    pub fn placement(&self) -> Result<Placement, Error> {
+        Ok(match &self.lcores {
+            Some(text) => Placement::On(lcore_map(text)?),
+            None => Placement::Any(usize::from(self.workers)),
+        })
+    }
+}
+
+/// Checks that `text`, the value of `option`, can be an address; whether anybody answers there shows later.
+///
+/// # Errors
+/// Not `HOST:PORT` with a port of 1 to 65535.
+pub fn endpoint(option: &str, text: String) -> Result<String, Error> {
+    let port = |(host, port): (&str, &str)| {
+        let port = port.parse::<u16>().ok().filter(|port| *port != 0);
+        port.filter(|_| !host.is_empty())
+    };
+    match text.rsplit_once(':').and_then(port) {
+        Some(_) => Ok(text),
+        None => Err(Error::Usage(format!(
+            "{option} {text:?}: write HOST:PORT, for instance 127.0.0.1:6666"
+        ))),
+    }
+}
+
+/// The main lcore as shown, and the worker lcores, of a command line in the original's form. With a single
+/// lcore there are no workers beside it.
+///
+/// # Errors
+/// No lcores are named.
+pub fn original_lcores(eal: &EalOptions) -> Result<(u32, Vec<NamedLcore>), Error> {
+    match eal.lcores.as_slice() {
+        [] => Err(Error::Usage(
+            "the lcores are missing: name them with -l, for instance -l 1,2".into(),
+        )),
+        [main, workers @ ..] => Ok((main.shown, workers.to_vec())),
+    }
+}
+
+/// How a secondary starts whose command line has the original's form: on `workers`, with what the EAL
+/// options say; idle, as the original does.
+pub fn original_options(
+    kind: &'static str,
+    id: u32,
+    eal: EalOptions,
+    main: u32,
+    workers: Vec<NamedLcore>,
+) -> Options {
+    Options {
+        kind,
+        id,
+        file_prefix: eal.file_prefix.unwrap_or_else(|| "rte".into()),
+        main_lcore: Some(main),
+        placement: Placement::On(workers),
+        wait: Duration::from_secs(10),
+        vhost_mode: VhostMode::Server,
+        pcap_dir: "/tmp".into(),
+        poll: panel::Poll::Adaptive,
+        forwarding: false,
+        huge_dir: eal.huge_dir,
+        eal: eal.extra,
+    }
+}
+
+/// The words after `--` that `vf`, `mirror` and `pcap` of the original have in common.
+#[derive(Args, Debug, Clone)]
+pub struct OriginalClient {
+    /// Id of this process
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..=127))]
+    pub client_id: u32,
+    #[arg(short = 's', value_name = "HOST:PORT")]
+    server: String,
+}
+
+impl OriginalClient {
+    /// Where to register.
+    ///
+    /// # Errors
+    /// Not `HOST:PORT`.
+    pub fn controller(self) -> Result<String, Error> {
+        endpoint("-s", self.server)
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod affinity;
 pub mod blocked;
+pub mod bpf;
 pub mod epoll;
 mod error;
 pub mod eventfd;
