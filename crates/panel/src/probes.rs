@@ -112,6 +112,16 @@ impl Board {
         })
     }
 
+    /// Whether packets are taken from a port now.
+    pub fn takes_from(&self, code: PortCode) -> bool {
+        self.forwarding() && self.wiring().takes_from(code)
+    }
+
+    /// Whether packets are sent to a port now.
+    pub fn sends_to(&self, code: PortCode) -> bool {
+        self.forwarding() && self.wiring().sends_to(code)
+    }
+
     /// Measures no more.
     ///
     /// # Errors
@@ -183,7 +193,7 @@ impl Board {
         if !(1..=most).contains(&count) {
             return Err(BoardError::TraceCount { count, most });
         }
-        if !self.forwarding() || !self.wiring().takes_from(src) {
+        if !self.takes_from(src) {
             return Err(BoardError::NoSource(src));
         }
         if self.wiring().probes.traces.contains_key(&src) {

@@ -219,6 +219,12 @@ impl Wiring {
         self.cables.contains_key(&code) || self.rigs.iter().any(feeds)
     }
 
+    /// Whether packets are sent to a port.
+    pub(crate) fn sends_to(&self, code: PortCode) -> bool {
+        let feeds = |r: &Rig| r.lacks().is_none() && r.tx.iter().any(|s| s.port == code);
+        self.cables.values().any(|c| c.dst == code) || self.rigs.iter().any(feeds)
+    }
+
     /// The component that uses a port in a direction.
     pub(crate) fn component_of(&self, code: PortCode, direction: Direction) -> Option<&str> {
         let uses = |r: &&Rig| r.sockets(direction).iter().any(|s| s.port == code);

@@ -133,6 +133,8 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
             name: name(board, port.code()),
             link: link.to_string(),
             info: port.info(),
+            source: board.takes_from(port.code()),
+            destination: board.sends_to(port.code()),
             counters: counters(&board.port_totals(port.code())),
         });
     }

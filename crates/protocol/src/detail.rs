@@ -92,6 +92,12 @@ pub struct PortDetail {
     /// What an operator needs to reach the other end: socket path, file, ring size; may be empty.
     #[serde(default)]
     pub info: String,
+    /// Packets are taken from it in this process now.
+    #[serde(default)]
+    pub source: bool,
+    /// Packets are sent to it in this process now.
+    #[serde(default)]
+    pub destination: bool,
     /// Traffic of this port in this process.
     #[serde(flatten)]
     pub counters: Counters,
