@@ -125,6 +125,7 @@ fn main() {
         .allowlist_function("rte_memzone_(reserve_aligned|lookup|free)")
         .allowlist_function("rte_ring_(create|lookup|free)")
         .allowlist_function("rte_pktmbuf_(pool_create_by_ops|free_bulk)")
+        .allowlist_function("rte_mbuf_dyn(field|flag)_(register|lookup)")
         .allowlist_function("rte_mempool_(lookup|free|avail_count)")
         .allowlist_function("rte_(vdev_(init|uninit)|eth_dev_get_mtu)")
         .allowlist_function("rte_flow_(validate|create|destroy|flush)")

@@ -55,7 +55,14 @@ impl Nfv {
 }
 
 impl Process for Nfv {
+    fn tick(&mut self) {
+        self.console.tick();
+    }
+
     fn command(&mut self, text: &str) -> Answer {
+        if let Some(answer) = self.console.probe(text) {
+            return Answer::of(answer);
+        }
         let command = match NfvCommand::parse(text) {
             Ok(command) => command,
             Err(e) => return Answer::of(Simple::refused(&e).to_json()),

@@ -148,6 +148,8 @@ fn raise(
     );
 
     let area = Area::create()?;
+    // Secondaries look it up.
+    dpdk::Stamps::find()?;
     let pool = Pool::create(POOL, plan.mbufs, memory::DATA_ROOM)?;
     let foreign = Pool::create_foreign(devices::FOREIGN_POOL, memory::FOREIGN, memory::DATA_ROOM)?;
     let rings = (0..options.rings)
@@ -224,6 +226,7 @@ fn raise(
             board,
             opener,
             attach_rings: false,
+            traces: Default::default(),
         };
         console.add_present();
         console

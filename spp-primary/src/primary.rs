@@ -15,6 +15,7 @@ use process::events::{Answer, Process, Then};
 use process::ports::Plug;
 use process::report::{self, Identity};
 use process::{Error, VERSION, desk};
+use protocol::command::probe::ProbeCommand;
 use protocol::command::{PanelCommand, PrimaryCommand};
 use protocol::detail::{HeapDetail, PoolAudit, PoolDetail, RingDetail};
 use protocol::port::PortName;
@@ -275,6 +276,12 @@ impl Process for Primary {
                 Simple::new(text.split(' ').next().unwrap_or_default(), result).to_json(),
             );
         }
+        if let Some(answer) = self.console.as_mut().and_then(|c| c.probe(text)) {
+            return Answer::of(answer);
+        }
+        if let Some(Ok(command)) = ProbeCommand::take(text) {
+            return Answer::of(Simple::new(command.word(), Err(no_forwarder())).to_json());
+        }
         if let Some(id) = desk::leaving(text) {
             return Answer::of(Simple::new("_leaving", self.launcher.leaving(id)).to_json());
         }
@@ -345,6 +352,9 @@ impl Process for Primary {
             controller.watch(self.connected.load(Ordering::SeqCst));
         }
         self.launcher.tick();
+        if let Some(console) = &mut self.console {
+            console.tick();
+        }
         if self.counted.elapsed() >= COUNT {
             self.counted = Instant::now();
             self.info

@@ -14,6 +14,7 @@
 mod classic;
 mod error;
 mod ng;
+mod noted;
 mod reader;
 mod records;
 mod source;

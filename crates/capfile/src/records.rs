@@ -63,7 +63,7 @@ pub struct Record {
     pub captured: u32,
 }
 
-fn number(into: &mut Vec<u8>, value: u32) {
+pub(crate) fn number(into: &mut Vec<u8>, value: u32) {
     into.extend_from_slice(&value.to_le_bytes());
 }
 
@@ -74,7 +74,7 @@ fn time(value: u64) -> [u8; 8] {
     bytes
 }
 
-fn option(into: &mut Vec<u8>, code: u16, value: &[u8]) {
+pub(crate) fn option(into: &mut Vec<u8>, code: u16, value: &[u8]) {
     // A name longer than an option can be is cut.
     let value = &value[..value.len().min(usize::from(u16::MAX))];
     into.extend_from_slice(&code.to_le_bytes());
@@ -84,7 +84,7 @@ fn option(into: &mut Vec<u8>, code: u16, value: &[u8]) {
 }
 
 /// A block around `body`, which is closed by the end of its options.
-fn block(into: &mut Vec<u8>, kind: u32, body: &[u8]) {
+pub(crate) fn block(into: &mut Vec<u8>, kind: u32, body: &[u8]) {
     let total = (body.len() + 16) as u32;
     number(into, kind);
     number(into, total);

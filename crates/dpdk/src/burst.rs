@@ -223,6 +223,20 @@ impl Burst {
         unsafe { ffi::rte_pktmbuf_free_bulk(&mut self.mbufs[self.len], 1) };
     }
 
+    /// Moves the first packet behind those of `to`. False if there is none, or no room for it.
+    pub fn move_first(&mut self, to: &mut Burst) -> bool {
+        let Some(first) = self.mbufs[..self.len].first().copied() else {
+            return false;
+        };
+        let Some(slot) = to.room().first_mut() else {
+            return false;
+        };
+        *slot = first;
+        to.received_own(1);
+        self.passed_on(1);
+        true
+    }
+
     /// Length of the first packet, in bytes; `None` if there is none.
     pub fn first_len(&self) -> Option<u32> {
         self.mbufs[..self.len].first().map(|m| Mbuf(*m).pkt_len())

@@ -23,6 +23,7 @@ pub mod pool;
 mod reap;
 pub mod ring;
 mod sift;
+pub mod stamp;
 pub mod testing;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub use memzone::{Memzone, Shared, heap};
 pub use pool::{Pool, PoolCache};
 pub use reap::{Audit, Recovered, audit, recover};
 pub use ring::Ring;
+pub use stamp::Stamps;
 
 use thiserror::Error;
 

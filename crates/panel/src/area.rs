@@ -46,6 +46,20 @@ pub enum DropReason {
     Filtered = 7,
 }
 
+impl DropReason {
+    /// All of them, in order.
+    pub const ALL: [DropReason; REASONS] = [
+        DropReason::Full,
+        DropReason::LinkDown,
+        DropReason::NoMbuf,
+        DropReason::TooBig,
+        DropReason::Removed,
+        DropReason::IoError,
+        DropReason::Unknown,
+        DropReason::Filtered,
+    ];
+}
+
 /// Number of drop reasons.
 pub const REASONS: usize = 8;
 

@@ -108,6 +108,23 @@ pub enum BoardError {
         /// Its CPU.
         cpu: u32,
     },
+    /// Nothing to end.
+    #[error("no latency is measured from {0} to {1} in this process")]
+    NotMeasured(PortCode, PortCode),
+    /// Nothing to trace.
+    #[error("{0} is no source now: patch it or attach it to a component, and let it forward")]
+    NoSource(PortCode),
+    /// One trace a source.
+    #[error("{0} is traced already: wait for the end of that trace")]
+    Traced(PortCode),
+    /// A trace of too many packets, or of none.
+    #[error("a trace has 1 to {most} packets, not {count}")]
+    TraceCount {
+        /// Packets that were asked for.
+        count: usize,
+        /// The most that there can be.
+        most: usize,
+    },
     /// All counters of a worker are taken.
     #[error(
         "the worker on CPU {cpu} runs {} patches, more are not possible: start a further process",
@@ -613,6 +630,9 @@ impl Board {
         let ends = blocks.iter().filter_map(|b| b.ends());
         self.block_base = ends.map(|ends| (ends, self.whole_block(ends))).collect();
         self.entries.clear();
+        if let Err(e) = self.measure_anew() {
+            log::warn!("clear: latencies go on: {e}");
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use dpdk::{BURST, Burst};
 
 use crate::area::{DropReason, PatchBlock};
 use crate::port::{Context, Port};
+use crate::trace::Traced;
 
 /// Something on the way: it may change packets and drop some, and keeps the order of the rest.
 pub trait Stage: Send + Sync {
@@ -43,6 +44,8 @@ pub enum Way {
     Straight(Outlet),
     /// An element deals them out.
     Dealt(Arc<dyn Element>, Vec<Outlet>),
+    /// The way of the line within, which is traced.
+    Traced(Arc<Traced>),
 }
 
 /// What a worker does with the packets of one source.
@@ -96,7 +99,7 @@ impl PatchBlock {
 impl Outlet {
     /// Sends the burst; what is refused is dropped and counted. Leaves it empty.
     #[inline(always)]
-    fn send(&self, cx: &mut Context, burst: &mut Burst) {
+    pub(crate) fn send(&self, cx: &mut Context, burst: &mut Burst) {
         for stage in &self.stages {
             stage.run(cx, burst, self.counters);
         }
@@ -140,16 +143,22 @@ impl Line {
         match &self.way {
             Way::Straight(_) => 0,
             Way::Dealt(_, outlets) => outlets.len(),
+            Way::Traced(traced) => traced.line.outs(),
         }
     }
 
     /// All ports of the line.
     pub(crate) fn ports(&self) -> impl Iterator<Item = &Arc<Port>> {
-        let outlets = match &self.way {
+        std::iter::once(&self.src).chain(self.outlets().iter().map(|o| &o.dst))
+    }
+
+    /// Where its packets go.
+    pub(crate) fn outlets(&self) -> &[Outlet] {
+        match &self.way {
             Way::Straight(outlet) => std::slice::from_ref(outlet),
             Way::Dealt(_, outlets) => outlets,
-        };
-        std::iter::once(&self.src).chain(outlets.iter().map(|o| &o.dst))
+            Way::Traced(traced) => traced.line.outlets(),
+        }
     }
 
     /// Moves one burst along; returns the packets received. `burst` and `outs` (at least as many as the line deals
@@ -177,6 +186,13 @@ impl Line {
         };
         add(&self.entry.rx_packets, n as u64);
         add(&self.entry.rx_bytes, burst.bytes());
+        self.forward(cx, burst, outs);
+        n
+    }
+
+    /// Takes what was received along the line; leaves `burst` empty.
+    #[inline(always)]
+    pub(crate) fn forward(&self, cx: &mut Context, burst: &mut Burst, outs: &mut [Burst]) {
         for stage in &self.stages {
             stage.run(cx, burst, self.entry);
         }
@@ -193,7 +209,7 @@ impl Line {
                     }
                 }
             }
+            Way::Traced(traced) => traced.run(cx, burst, outs),
         }
-        n
     }
 }

@@ -11,6 +11,7 @@ use crate::code::PortCode;
 use crate::line::{Line, Outlet, Stage, Way};
 use crate::mirror::{Mirror, MirrorOptions};
 use crate::port::Port;
+use crate::probes::Probes;
 
 /// The ends that are used, and the worker (an index of hands) that uses them.
 pub(crate) type Claims = BTreeMap<(PortCode, Direction), usize>;
@@ -151,6 +152,8 @@ pub(crate) struct Wiring {
     pub(crate) cables: BTreeMap<PortCode, Cable>,
     /// Components in the order of their starts.
     pub(crate) rigs: Vec<Rig>,
+    /// What is measured and traced.
+    pub(crate) probes: Probes,
 }
 
 impl Wiring {
@@ -186,6 +189,7 @@ impl Wiring {
         let rigs = self.rigs.iter().filter(|r| r.hand == hand);
         cables
             .chain(rigs.map(|r| ((None, None), r.edition)))
+            .chain([((None, None), self.probes.edition)])
             .collect()
     }
 
@@ -212,6 +216,7 @@ impl Wiring {
         for rig in self.rigs.iter().filter(|r| r.hand == hand) {
             lines.extend(rig.lines(&port));
         }
+        self.probes.fit(&mut lines);
         lines
     }
 
@@ -229,7 +234,20 @@ impl Wiring {
                 rig.edition = edition;
             }
         }
+        self.probes.without(code);
         gone
+    }
+
+    /// Whether packets are taken from a port.
+    pub(crate) fn takes_from(&self, code: PortCode) -> bool {
+        let feeds = |r: &Rig| r.lacks().is_none() && r.rx.iter().any(|s| s.port == code);
+        self.cables.contains_key(&code) || self.rigs.iter().any(feeds)
+    }
+
+    /// Whether packets are sent to a port.
+    pub(crate) fn sends_to(&self, code: PortCode) -> bool {
+        let feeds = |r: &Rig| r.lacks().is_none() && r.tx.iter().any(|s| s.port == code);
+        self.cables.values().any(|c| c.dst == code) || self.rigs.iter().any(feeds)
     }
 
     /// The component that uses a port in a direction.

@@ -6,6 +6,7 @@ use protocol::port::PortName;
 
 use crate::Error;
 use crate::ports::{Opener, code};
+use crate::probes::Traces;
 
 /// Ports and patches of a process, and what opening more of them takes.
 pub struct Console {
@@ -15,6 +16,8 @@ pub struct Console {
     pub opener: Opener,
     /// Whether a patch adds the rings that it names.
     pub attach_rings: bool,
+    /// Its traces.
+    pub traces: Traces,
 }
 
 impl Console {
@@ -26,6 +29,16 @@ impl Console {
                 log::warn!("{code}: {e}");
             }
         }
+    }
+
+    /// Carries out a command about latencies or traces and gives its answer; `None` if `text` is none.
+    pub fn probe(&mut self, text: &str) -> Option<String> {
+        self.traces.command(&mut self.board, text)
+    }
+
+    /// To be called now and then.
+    pub fn tick(&mut self) {
+        self.traces.tick(&mut self.board);
     }
 
     /// Carries out a command that changes something. `Ok(None)` means that it is none of them.

@@ -15,6 +15,7 @@ pub mod link;
 pub mod logging;
 pub mod pid;
 pub mod ports;
+pub mod probes;
 pub mod report;
 pub mod secondary;
 pub mod service;

@@ -133,6 +133,7 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
         rings: Vec::new(),
         pools: Vec::new(),
         heap: None,
+        latencies: board.map(crate::probes::latencies).unwrap_or_default(),
         launched: Vec::new(),
         capture: None,
     };
@@ -147,6 +148,8 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
             name: name(board, port.code()),
             link: link.to_string(),
             info: port.info(),
+            source: board.takes_from(port.code()),
+            destination: board.sends_to(port.code()),
             counters: counters(&board.port_totals(port.code())),
         });
     }

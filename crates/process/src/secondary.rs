@@ -213,6 +213,7 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
     }
     let foreign = Pool::lookup(devices::FOREIGN_POOL)?;
     let area = Area::lookup()?;
+    dpdk::Stamps::find()?;
     let (lcores, leases): (Vec<_>, Vec<_>) = placed
         .into_iter()
         .map(|(lease, named)| ((lease.id(), named), lease))
@@ -298,6 +299,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         board,
         opener: joined.opener(),
         attach_rings: options.forwarding,
+        traces: Default::default(),
     };
     console.add_present();
     crate::vhost_watch::start()?;

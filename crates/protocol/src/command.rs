@@ -2,6 +2,7 @@
 
 pub mod component;
 mod error;
+pub mod probe;
 mod words;
 
 use std::fmt;

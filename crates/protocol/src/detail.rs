@@ -92,6 +92,12 @@ pub struct PortDetail {
     /// What an operator needs to reach the other end: socket path, file, ring size; may be empty.
     #[serde(default)]
     pub info: String,
+    /// Packets are taken from it in this process now.
+    #[serde(default)]
+    pub source: bool,
+    /// Packets are sent to it in this process now.
+    #[serde(default)]
+    pub destination: bool,
     /// Traffic of this port in this process.
     #[serde(flatten)]
     pub counters: Counters,
@@ -356,6 +362,9 @@ pub struct Detail {
     /// DPDK's heap (primary only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap: Option<HeapDetail>,
+    /// Latencies that it measures, by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latencies: Vec<crate::probe::LatencyDetail>,
     /// Processes that it launched, by id (primary only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub launched: Vec<LaunchedDetail>,

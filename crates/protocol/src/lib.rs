@@ -12,6 +12,7 @@ pub mod filter;
 pub mod flow;
 pub mod json;
 pub mod port;
+pub mod probe;
 pub mod reply;
 pub mod rest;
 #[cfg(feature = "openapi")]

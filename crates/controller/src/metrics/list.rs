@@ -73,6 +73,7 @@ const PORT: &[&str] = &["process", "port"];
 const PORT_DROPS: &[&str] = &["process", "port", "reason"];
 const PATCH: &[&str] = &["process", "src", "dst"];
 const PATCH_DROPS: &[&str] = &["process", "src", "dst", "reason"];
+const LATENCY_QUANTILES: &[&str] = &["process", "src", "dst", "quantile"];
 const RING: &[&str] = &["ring"];
 const POOL: &[&str] = &["pool"];
 
@@ -147,6 +148,12 @@ metrics! {
         "Bytes that the destination of the patch took";
     PATCH_DROPPED = "spp_patch_dropped_packets", Counter, PATCH_DROPS,
         "Packets of the patch that were dropped, by reason";
+    LATENCY = "spp_latency_seconds", Histogram, PATCH,
+        "Time from reception at src to sending at dst, of the packets that were timed; told by the process that sends";
+    LATENCY_QUANTILE = "spp_latency_quantile_seconds", Gauge, LATENCY_QUANTILES,
+        "Time that the share quantile of the packets that were timed did not exceed; 1 is the longest of all";
+    LATENCY_STAMPED = "spp_latency_stamped_packets", Counter, PATCH,
+        "Packets that were stamped at src to be timed; told by the process that receives";
     RING_CAPACITY = "spp_ring_capacity_packets", Gauge, RING,
         "Packets that fit into the ring";
     RING_USED = "spp_ring_used_packets", Gauge, RING,

@@ -1,5 +1,6 @@
 //! One exposition: what the controller counted, and what the processes said.
 
+mod latency;
 mod traffic;
 
 use std::collections::HashSet;
@@ -199,6 +200,7 @@ impl Collector for Sheet {
         self.workers(&mut writer)?;
         traffic::ports(&mut writer, &self.details())?;
         traffic::patches(&mut writer, &self.details())?;
+        latency::latencies(&mut writer, &self.details())?;
         self.memory(&mut writer)
     }
 }

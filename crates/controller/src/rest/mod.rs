@@ -35,6 +35,7 @@ mod page;
 mod panel;
 mod pcaps;
 mod primary;
+mod probes;
 mod results;
 mod serve;
 mod system;
@@ -133,6 +134,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(resource(routes!(mirrors::ports)))
         .routes(resource(routes!(pcaps::status, pcaps::exit)))
         .routes(resource(routes!(pcaps::capture)))
+        .routes(resource(routes!(probes::latencies, probes::latency)))
+        .routes(resource(routes!(probes::trace)))
         .routes(resource(routes!(system::export, system::apply)))
         .routes(resource(routes!(system::differences)))
         .routes(resource(routes!(follow::events)))

@@ -5,6 +5,7 @@ mod claims;
 mod classifier;
 mod counters;
 mod model;
+mod probes;
 mod rack;
 mod rest;
 

@@ -108,7 +108,11 @@ fn reason(error: &BoardError) -> &'static str {
         | BoardError::ComponentExists(_)
         | BoardError::InUse { .. }
         | BoardError::TooManyPorts { .. }
-        | BoardError::NotAttached { .. } => "component",
+        | BoardError::NotAttached { .. }
+        | BoardError::NotMeasured(..)
+        | BoardError::NoSource(_)
+        | BoardError::Traced(_)
+        | BoardError::TraceCount { .. } => "component",
     }
 }
 
