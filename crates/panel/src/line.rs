@@ -143,6 +143,14 @@ impl Line {
         }
     }
 
+    /// Whether both lead to one port and to nothing else.
+    pub(crate) fn meets(&self, other: &Line) -> bool {
+        match (&self.way, &other.way) {
+            (Way::Straight(one), Way::Straight(two)) => Arc::ptr_eq(&one.dst, &two.dst),
+            _ => false,
+        }
+    }
+
     /// All ports of the line.
     pub(crate) fn ports(&self) -> impl Iterator<Item = &Arc<Port>> {
         let outlets = match &self.way {

@@ -208,7 +208,10 @@ impl Wiring {
             })
         };
         let cables = self.cables.iter().filter(|(_, c)| c.hand == hand);
-        let mut lines: Vec<Line> = cables.filter_map(cable).collect();
+        let mut cables: Vec<_> = cables.collect();
+        // Those into one port side by side: they take turns.
+        cables.sort_by_key(|(_, c)| c.dst);
+        let mut lines: Vec<Line> = cables.into_iter().filter_map(cable).collect();
         for rig in self.rigs.iter().filter(|r| r.hand == hand) {
             lines.extend(rig.lines(&port));
         }

@@ -21,7 +21,7 @@ use crate::command::component::{
 use crate::port::PortName;
 use crate::quotable;
 use crate::reply::ProcessKind;
-pub use observe::observe;
+pub use observe::{entry_of, observe};
 pub use plan::{Form, Plan, plan};
 pub use system::{Processes, System, SystemError, VERSION};
 
