@@ -4,6 +4,7 @@ mod copies;
 mod deals;
 mod every_instruction;
 mod stepper;
+mod vlans;
 
 use crate::depot::{HIGH, LOW, MAGAZINE};
 use crate::mbuf::Mbuf;
