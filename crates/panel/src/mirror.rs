@@ -17,8 +17,7 @@ use crate::port::Context;
 /// How a mirror copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CopyMode {
-    /// Copies share the bytes of long packets with the original; nobody may write them then, which costs
-    /// a copy where it is done all the same.
+    /// Copies share the bytes of long packets with the original; whoever writes to one of them gets bytes of his own first.
     #[default]
     Shallow,
     /// Copies have bytes of their own.
@@ -30,7 +29,7 @@ pub enum CopyMode {
 pub struct MirrorOptions {
     /// How it copies.
     pub mode: CopyMode,
-    /// Bytes of a copy at most; whatever the mode is, such copies have bytes of their own. `None`: copies are whole.
+    /// Bytes of a copy at most; what is cut has bytes of its own, whatever the mode is. `None`: copies are whole.
     pub snap: Option<NonZeroU32>,
     /// Which packets it copies. `None`: all.
     pub filter: Option<Filter>,
@@ -38,6 +37,7 @@ pub struct MirrorOptions {
 
 /// A mirror on a worker.
 pub(crate) struct Mirror {
+    mode: CopyMode,
     snap: Option<u32>,
     filter: Option<Matcher>,
     /// Counters of the copies' outlets.
@@ -48,9 +48,30 @@ impl Mirror {
     /// One with these outlets, of which the first is that of originals.
     pub(crate) fn new(options: &MirrorOptions, outlets: &[Outlet]) -> Self {
         Mirror {
+            mode: options.mode,
             snap: options.snap.map(NonZeroU32::get),
             filter: options.filter.as_ref().map(Matcher::new),
             copies: outlets.iter().skip(1).map(|o| o.counters).collect(),
+        }
+    }
+}
+
+impl Mirror {
+    #[inline(always)]
+    fn copy(&self, cx: &mut Context, burst: &mut Burst, outs: &mut [Burst], which: u64) {
+        match self.mode {
+            CopyMode::Shallow => burst.share_into(which, outs, self.snap, &mut cx.cache),
+            CopyMode::Deep => {
+                for out in outs.iter_mut() {
+                    burst.copy_into(which, out, self.snap, &mut cx.cache);
+                }
+            }
+        }
+        let wanted = which.count_ones() as usize;
+        for (out, block) in outs.iter().zip(&self.copies) {
+            if out.len() < wanted {
+                block.drop_of(DropReason::NoMbuf, (wanted - out.len()) as u64);
+            }
         }
     }
 }
@@ -70,13 +91,7 @@ impl Element for Mirror {
         let all = u64::MAX >> (u64::BITS as usize - burst.len().clamp(1, 64));
         let which = self.filter.as_ref().map_or(all, |f| f.select(burst));
         if which != 0 {
-            let wanted = which.count_ones() as usize;
-            for (out, block) in outs.iter_mut().zip(&self.copies) {
-                let made = burst.copy_into(which, out, self.snap, &mut cx.cache);
-                if made < wanted {
-                    block.drop_of(DropReason::NoMbuf, (wanted - made) as u64);
-                }
-            }
+            self.copy(cx, burst, outs, which);
         }
         main.append(burst);
     }
