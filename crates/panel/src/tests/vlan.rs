@@ -40,6 +40,9 @@ fn tags_go_where_packets_come_in_and_come_where_they_go_out() {
                 let got = bench.take(1, want.len());
                 assert!(got == want, "room {room}");
             }
+            // Another table: the worker has left the former one, and counted.
+            let same = stages(add(101, 3));
+            board.equip("a", ring(1), Direction::Tx, same).unwrap();
             let sent = board.components()[0].tx[0].totals;
             let bytes = |frames: Vec<Vec<u8>>| frames.iter().map(Vec::len).sum::<usize>() as u64;
             let short = with(1).into_iter().filter(|f| f.len() < 200).collect();
