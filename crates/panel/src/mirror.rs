@@ -17,7 +17,8 @@ use crate::port::Context;
 /// How a mirror copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CopyMode {
-    /// Copies share the bytes of long packets with the original; whoever writes to one of them gets bytes of his own first.
+    /// Copies share the bytes of long packets with the original, as far as both go to ports that take such packets:
+    /// rings within the panel, vhost, memif and files. Short ones are copied, which costs less.
     #[default]
     Shallow,
     /// Copies have bytes of their own.
@@ -40,8 +41,8 @@ pub(crate) struct Mirror {
     mode: CopyMode,
     snap: Option<u32>,
     filter: Option<Matcher>,
-    /// Counters of the copies' outlets.
-    copies: Vec<&'static PatchBlock>,
+    /// Where originals go, and then where copies go.
+    outlets: Vec<Outlet>,
 }
 
 impl Mirror {
@@ -51,29 +52,48 @@ impl Mirror {
             mode: options.mode,
             snap: options.snap.map(NonZeroU32::get),
             filter: options.filter.as_ref().map(Matcher::new),
-            copies: outlets.iter().skip(1).map(|o| o.counters).collect(),
+            outlets: outlets.to_vec(),
+        }
+    }
+
+    /// Fills `outs` with copies of the packets of `which`.
+    #[inline(always)]
+    fn copy(&self, cx: &mut Context, burst: &mut Burst, outs: &mut [Burst], which: u64) {
+        let Some((main, outlets)) = self.outlets.split_first() else {
+            return;
+        };
+        let may_share = self.mode == CopyMode::Shallow && takes_shared(main);
+        let mut from = 0;
+        while from < outs.len() {
+            // As many neighbours as get the same.
+            let shares = |outlet: &Outlet| may_share && takes_shared(outlet);
+            let of = |i: usize| outlets.get(i).is_some_and(shares);
+            let end = (from + 1..outs.len())
+                .find(|i| of(*i) != of(from))
+                .unwrap_or(outs.len());
+            if of(from) {
+                burst.share_into(which, &mut outs[from..end], self.snap, &mut cx.cache);
+            } else {
+                for out in &mut outs[from..end] {
+                    burst.copy_into(which, out, self.snap, &mut cx.cache);
+                }
+            }
+            from = end;
+        }
+        let wanted = which.count_ones() as usize;
+        for (out, outlet) in outs.iter().zip(outlets) {
+            if out.len() < wanted {
+                let missing = (wanted - out.len()) as u64;
+                outlet.counters.drop_of(DropReason::NoMbuf, missing);
+            }
         }
     }
 }
 
-impl Mirror {
-    #[inline(always)]
-    fn copy(&self, cx: &mut Context, burst: &mut Burst, outs: &mut [Burst], which: u64) {
-        match self.mode {
-            CopyMode::Shallow => burst.share_into(which, outs, self.snap, &mut cx.cache),
-            CopyMode::Deep => {
-                for out in outs.iter_mut() {
-                    burst.copy_into(which, out, self.snap, &mut cx.cache);
-                }
-            }
-        }
-        let wanted = which.count_ones() as usize;
-        for (out, block) in outs.iter().zip(&self.copies) {
-            if out.len() < wanted {
-                block.drop_of(DropReason::NoMbuf, (wanted - out.len()) as u64);
-            }
-        }
-    }
+/// Whether packets go there as they are; else one that shares its data would have to be copied on the way, which for an
+/// original may fail.
+fn takes_shared(outlet: &Outlet) -> bool {
+    outlet.stages.is_empty() && outlet.dst.takes_shared()
 }
 
 impl Element for Mirror {
@@ -90,7 +110,7 @@ impl Element for Mirror {
         };
         let all = u64::MAX >> (u64::BITS as usize - burst.len().clamp(1, 64));
         let which = self.filter.as_ref().map_or(all, |f| f.select(burst));
-        if which != 0 {
+        if which != 0 && !burst.is_empty() {
             self.copy(cx, burst, outs, which);
         }
         main.append(burst);

@@ -301,6 +301,17 @@ impl Port {
         }
     }
 
+    /// Whether packets that share their data may go there as they are: a driver, and a foreign process at the other end of a
+    /// ring, get copies.
+    #[inline(always)]
+    pub(crate) fn takes_shared(&self) -> bool {
+        match &self.kind {
+            Kind::Ring { ends, .. } => Area::holder(ends, Direction::Rx).is_some(),
+            Kind::Device { .. } => false,
+            _ => true,
+        }
+    }
+
     /// Whether a frame of `len` bytes is longer than the port ever takes.
     pub(crate) fn is_too_long(&self, len: u32) -> bool {
         match &self.kind {

@@ -204,6 +204,50 @@ fn what_was_pushed_is_popped_again() {
 }
 
 #[test]
+fn what_is_shared_is_copied_before_it_is_written() {
+    with_eal(
+        "tests::vlans::what_is_shared_is_copied_before_it_is_written",
+        |_, lcore| {
+            let pool = stocked("p", &lcore);
+            let mut cache = pool.cache(&lcore);
+            let lens = [60, 300, 1514, 5000, 14, 2048];
+            let mut burst = crate::tests::copies::packets(&lens, &mut cache);
+            let plain: Vec<Vec<u8>> = (0..lens.len()).map(|i| content(&burst, i)).collect();
+            let all = |burst: &Burst| (0..lens.len()).map(|i| content(burst, i)).collect();
+            let with = |tci| plain.iter().map(|f| pushed(f, tci)).collect::<Vec<_>>();
+            let mut outs = [Burst::new(), Burst::new()];
+            burst.share_into(u64::MAX, &mut outs, None, &mut cache);
+            assert!(burst.is_shared());
+            let [mut one, mut other] = outs;
+            assert_eq!(one.push_vlan(5, &mut cache), 0);
+            let got: Vec<Vec<u8>> = all(&burst);
+            assert!(got == plain && all(&one) == with(5) && all(&other) == plain);
+            assert_eq!(burst.push_vlan(6, &mut cache), 0);
+            assert!(all(&burst) == with(6) && all(&one) == with(5) && all(&other) == plain);
+            // A tag that is shared is neither changed nor taken out for the others.
+            let mut outs = [Burst::new(), Burst::new()];
+            one.share_into(u64::MAX, &mut outs, None, &mut cache);
+            assert_eq!(one.pop_vlan(&mut cache), 0);
+            assert_eq!(outs[0].push_vlan(7, &mut cache), 0);
+            assert!(all(&one) == plain && all(&outs[0]) == with(7) && all(&outs[1]) == with(5));
+            [&burst, &one, &other, &outs[0], &outs[1]]
+                .into_iter()
+                .for_each(assert_sums);
+            for burst in [&mut burst, &mut one, &mut other]
+                .into_iter()
+                .chain(&mut outs)
+            {
+                cache.balance();
+                burst.clear(&mut cache);
+            }
+            cache.flush();
+            pool.stock(&lcore);
+            assert_eq!(audit(&pool, &[]), crate::Audit::default());
+        },
+    );
+}
+
+#[test]
 fn without_mbufs_only_what_needs_one_is_lost() {
     with_eal(
         "tests::vlans::without_mbufs_only_what_needs_one_is_lost",
