@@ -281,7 +281,13 @@ impl PoolCache {
     /// Tops the cache up from the depot or trims it into it: called at every burst boundary. False
     /// if the pool is exhausted, so that nothing which allocates should be polled now.
     #[inline(always)]
-    pub fn balance(&self) -> bool {
+    pub fn balance(&mut self) -> bool {
+        self.settle()
+    }
+
+    /// The same, within a burst.
+    #[inline(always)]
+    pub(crate) fn settle(&self) -> bool {
         if let Some((cache, depot)) = self.foreign
             && cache.len() > 0
         {

@@ -3,7 +3,9 @@
 mod copies;
 mod deals;
 mod every_instruction;
+mod shares;
 mod stepper;
+mod storm;
 
 use crate::depot::{HIGH, LOW, MAGAZINE};
 use crate::mbuf::Mbuf;

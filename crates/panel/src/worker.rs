@@ -135,10 +135,12 @@ fn refused(patch: &Running, cx: &mut Context, burst: &mut Burst) {
             add(&counters.tx_bytes, bytes);
         }
     }
-    add(
-        &counters.drops[patch.dst.refusal() as usize],
-        burst.len() as u64,
-    );
+    let reason = if burst.is_starved() {
+        DropReason::NoMbuf
+    } else {
+        patch.dst.refusal()
+    };
+    add(&counters.drops[reason as usize], burst.len() as u64);
     burst.clear(&mut cx.cache);
 }
 
