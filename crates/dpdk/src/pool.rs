@@ -281,20 +281,29 @@ impl PoolCache {
     /// Tops the cache up from the depot or trims it into it: called at every burst boundary. False
     /// if the pool is exhausted, so that nothing which allocates should be polled now.
     #[inline(always)]
-    pub fn balance(&self) -> bool {
+    pub fn balance(&mut self) -> bool {
+        self.settle()
+    }
+
+    /// The same, within a burst.
+    #[inline(always)]
+    pub(crate) fn settle(&self) -> bool {
+        self.relieve();
+        self.cache.len() >= LOW || self.top_up()
+    }
+
+    /// Only trims it: called within a burst, before more mbufs are freed. What was taken for copies comes back then;
+    /// topping up for it would move whole magazines to and fro.
+    #[inline(always)]
+    pub fn relieve(&self) {
         if let Some((cache, depot)) = self.foreign
             && cache.len() > 0
         {
             depot.add(cache, self.lcore);
         }
-        let len = self.cache.len();
-        if len < LOW {
-            return self.top_up();
-        }
-        if len > HIGH {
+        if self.cache.len() > HIGH {
             self.trim();
         }
-        true
     }
 
     #[cold]

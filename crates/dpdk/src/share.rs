@@ -127,7 +127,7 @@ impl Burst {
             unsafe { ffi::spp_mbuf_free_shared(&mut old, 1) };
             if segs > 1 {
                 // Each of a chain's segments may have freed two mbufs.
-                cache.balance();
+                cache.settle();
             }
         }
         if n == self.len() {

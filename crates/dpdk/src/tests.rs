@@ -3,7 +3,9 @@
 mod copies;
 mod deals;
 mod every_instruction;
+mod shares;
 mod stepper;
+mod storm;
 mod vlans;
 
 use crate::depot::{HIGH, LOW, MAGAZINE};

@@ -191,8 +191,8 @@ impl Line {
                 element.split(cx, burst, outs, self.entry);
                 for (outlet, out) in outlets.iter().zip(outs) {
                     if !out.is_empty() {
-                        // Each may free and take a burst's worth of mbufs.
-                        cx.cache.balance();
+                        // Each may free a burst's worth of mbufs.
+                        cx.cache.relieve();
                         outlet.send(cx, out);
                     }
                 }

@@ -376,9 +376,10 @@ fn in_steps(
     loop {
         let (n, bytes) = send(cx, burst);
         all = (all.0 + n, all.1 + bytes);
+        // Always: a round may send several bursts, packets and their copies.
+        cx.cache.balance();
         if n == 0 || burst.is_empty() {
             return all;
         }
-        cx.cache.balance();
     }
 }
