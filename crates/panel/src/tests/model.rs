@@ -108,7 +108,8 @@ fn reason(error: &BoardError) -> &'static str {
         | BoardError::ComponentExists(_)
         | BoardError::InUse { .. }
         | BoardError::TooManyPorts { .. }
-        | BoardError::NotAttached { .. } => "component",
+        | BoardError::NotAttached { .. }
+        | BoardError::NoMirror(_) => "component",
     }
 }
 
