@@ -88,7 +88,7 @@ impl Rig {
     /// What it needs before it moves packets; `None` if it runs.
     pub(crate) fn lacks(&self) -> Option<&'static str> {
         let entries = match &self.function {
-            Function::Classifier(classifier) => !classifier.is_empty(),
+            Function::Classifier(classifier) => classifier.runs(),
             Function::Forward | Function::Merge => true,
         };
         match (self.rx.is_empty(), self.tx.is_empty()) {

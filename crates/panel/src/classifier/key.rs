@@ -107,12 +107,6 @@ impl Key {
         (head.len() >= needed).then(|| Key::of_header(&whole))
     }
 
-    /// As it stands in a table.
-    #[inline(always)]
-    pub(super) fn raw(self) -> u64 {
-        self.0
-    }
-
     /// Internal number of its VLAN.
     #[inline(always)]
     pub(super) fn vlan(self) -> u16 {

@@ -4,8 +4,10 @@ use thiserror::Error;
 
 use crate::board::{Board, BoardError};
 use crate::code::PortCode;
+use crate::wiring::Rig;
 
 use super::MOST;
+use super::entries::Stuck;
 use super::key::Rule;
 
 /// Why an entry was refused. Nothing was changed.
@@ -53,6 +55,8 @@ pub struct EntryView {
     /// Packets that were sent by it since the last clear. What goes to a group is not counted, unless
     /// the group has an entry of its own.
     pub hits: u64,
+    /// Whether it was learned from the packets of its port.
+    pub learned: bool,
 }
 
 impl Board {
@@ -67,20 +71,14 @@ impl Board {
             return Err(BoardError::NoPort(port).into());
         }
         let key = rule.into();
-        let entries = self.table_entries_mut();
+        let entries = self.table_entries();
         if entries.known.contains_key(&(key, port)) {
             return Err(EntryError::Exists { rule, port });
         }
         if entries.known.len() >= MOST {
             return Err(EntryError::Full { rule });
         }
-        if entries.insert(key, port) {
-            let wiring = self.wiring().clone();
-            self.change(wiring).inspect_err(|_| {
-                self.table_entries_mut().remove(key, port);
-            })?;
-        }
-        Ok(())
+        self.set_entry(rule, port, true)
     }
 
     /// Takes an entry from a port. If another port of its component has the same that is in force from now on.
@@ -92,17 +90,34 @@ impl Board {
             return Err(BoardError::NoPort(port).into());
         }
         let key = rule.into();
-        let entries = self.table_entries_mut();
+        let entries = self.table_entries();
         if !entries.known.contains_key(&(key, port)) {
             return Err(EntryError::NotFound { rule, port });
         }
-        if entries.remove(key, port) {
-            let wiring = self.wiring().clone();
-            self.change(wiring).inspect_err(|_| {
-                self.table_entries_mut().insert(key, port);
-            })?;
+        self.set_entry(rule, port, false)
+    }
+
+    fn set_entry(&mut self, rule: Rule, port: PortCode, is: bool) -> Result<(), EntryError> {
+        let key = rule.into();
+        match self.table_entries_mut().set(key, port, is) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                let wiring = self.wiring().clone();
+                let changed = self.change(wiring);
+                if changed.is_err() {
+                    // The table in use is as it was, or is made so.
+                    let _ = self.table_entries_mut().set(key, port, !is);
+                }
+                Ok(changed?)
+            }
+            Err(Stuck) => {
+                let rigs = &self.wiring().rigs;
+                let sends = |r: &&Rig| r.tx.iter().any(|s| s.port == port);
+                let hand = rigs.iter().find(sends).map_or(0, |r| r.hand);
+                let cpu = self.hands()[hand].cpu;
+                Err(BoardError::Stuck { cpu }.into())
+            }
         }
-        Ok(())
     }
 
     /// Up to `count` entries from number `offset` on, and how many there are in all. First come those in force: by
@@ -117,6 +132,7 @@ impl Board {
             port: listed.port,
             component: listed.component.map(str::to_string),
             hits: listed.hits,
+            learned: listed.learned,
         });
         (views.collect(), entries.known.len())
     }
