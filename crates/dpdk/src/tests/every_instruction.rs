@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::burst::{BURST, Burst};
 use crate::mbuf::Mbuf;
 use crate::tests::stepper::{BYSTANDER, LONG, Mould, STEPPED, between_marks, choose, with_mould};
-use crate::{Audit, Eal, Lcore, Pool, Ring, audit, recover};
+use crate::{Audit, Eal, Lcore, Orphans, Pool, Ring, audit, recover};
 
 /// Eight magazines: the stopped one holds four at most.
 const MBUFS: u32 = 2048;
@@ -343,7 +343,14 @@ impl Panel {
             Does::Receive => self.ring.mend(false),
             _ => false,
         };
-        let found = recover(&self.pool, &self.rings, STEPPED, false, &self.lcore);
+        let found = recover(
+            &self.pool,
+            &self.rings,
+            STEPPED,
+            false,
+            &mut Orphans::default(),
+            &self.lcore,
+        );
         assert_eq!(found.left, 0);
     }
 
