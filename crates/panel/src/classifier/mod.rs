@@ -139,29 +139,31 @@ impl Lookup {
         outs: &mut [Burst],
         counters: &PatchBlock,
     ) {
-        let group = self.group(key);
-        let bits = |(word, mut bits): (usize, u64)| {
-            std::iter::from_fn(move || {
-                let next = (bits != 0).then(|| word * 64 + bits.trailing_zeros() as usize);
-                bits &= bits.wrapping_sub(1);
-                next
-            })
-        };
-        let mut ports = group.into_iter().enumerate().flat_map(bits);
-        let Some(first) = ports.next() else {
+        let mut ports = [0; OUTLETS];
+        let mut count = 0;
+        for (word, mut bits) in self.group(key).into_iter().enumerate() {
+            while bits != 0 {
+                ports[count] = word * 64 + bits.trailing_zeros() as usize;
+                (count, bits) = (count + 1, bits & (bits - 1));
+            }
+        }
+        let Some(last) = count.checked_sub(1) else {
             counters.drop_of(DropReason::Filtered, n as u64);
             burst.clear_front(n, &mut cx.cache);
             return;
         };
+        // Those of the group go to the front, so that they can share the packets, and back again.
+        let places = || ports[..count].iter().enumerate();
+        places().for_each(|(i, port)| outs.swap(i, *port));
+        let waiting = |outs: &[Burst]| outs[..last].iter().map(Burst::len).sum::<usize>();
+        let before = waiting(outs);
+        cx.cache.balance();
         let which = u64::MAX >> (BURST - n);
-        for port in ports {
-            cx.cache.balance();
-            if let Some(out) = outs.get_mut(port) {
-                let copied = burst.copy_into(which, out, None, &mut cx.cache);
-                counters.drop_of(DropReason::NoMbuf, (n - copied) as u64);
-            }
-        }
-        burst.deal(&[first as u8; BURST][..n], outs);
+        burst.share_into(which, &mut outs[..last], None, &mut cx.cache);
+        let missing = last * n - (waiting(outs) - before);
+        counters.drop_of(DropReason::NoMbuf, missing as u64);
+        burst.deal(&[last as u8; BURST][..n], outs);
+        places().rev().for_each(|(i, port)| outs.swap(i, *port));
     }
 }
 

@@ -1,5 +1,8 @@
 //! Classifiers: where packets go, how entries come and go while they do.
 
+mod decision;
+mod load;
+
 use super::*;
 use crate::area::DropReason;
 use crate::{BoardError, Classifier, EntryError, Function, Rule};
