@@ -106,6 +106,7 @@ impl Board {
                 port,
                 block,
                 stages,
+                learner: None,
             })
         })
     }

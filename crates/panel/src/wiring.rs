@@ -50,6 +50,8 @@ pub(crate) struct Socket {
     pub(crate) port: PortCode,
     pub(crate) block: &'static PatchBlock,
     pub(crate) stages: Vec<Arc<dyn Stage>>,
+    /// What learns addresses from packets that come in here.
+    pub(crate) learner: Option<Arc<dyn Stage>>,
 }
 
 /// A component.
@@ -124,7 +126,12 @@ impl Rig {
             Some(Line {
                 src: port(socket.port)?,
                 entry: socket.block,
-                stages: socket.stages.clone(),
+                stages: socket
+                    .stages
+                    .iter()
+                    .chain(&socket.learner)
+                    .cloned()
+                    .collect(),
                 way: way.clone(),
             })
         };

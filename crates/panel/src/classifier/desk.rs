@@ -7,7 +7,7 @@ use crate::code::PortCode;
 use crate::wiring::{Function, Rig};
 
 use super::Classifier;
-use super::entries::Known;
+use super::entries::{Event, Events, Known};
 use super::key::Key;
 use super::lookup::{Change, Copies, Past};
 
@@ -83,6 +83,11 @@ impl Desk {
         self.outlets.contains_key(&port)
     }
 
+    /// Its ports in the order of their attachment.
+    pub(super) fn ports(&self) -> &[PortCode] {
+        &self.ports
+    }
+
     /// Entries in force with their ports.
     pub(super) fn places(&self) -> impl ExactSizeIterator<Item = (Key, PortCode)> {
         let place = |(key, outlet): (&Key, &u8)| (*key, self.ports[usize::from(*outlet)]);
@@ -112,15 +117,17 @@ impl Desk {
     pub(super) fn revise(
         &mut self,
         known: &mut Known,
-        edit: impl FnOnce(&mut Known) -> Vec<(Key, PortCode, bool)>,
+        edit: impl FnOnce(&mut Known) -> Events,
     ) -> bool {
         let mut past = Vec::new();
         let settled = self.copies.settle(&mut past);
         if settled {
             let mut changes = Vec::new();
-            for (key, port, came) in edit(known) {
+            for (key, port, event) in edit(known) {
                 self.place(known, key, &mut changes);
-                self.count(port, key.vlan(), came, &mut changes);
+                if event != Event::Stayed {
+                    self.count(port, key.vlan(), event == Event::Came, &mut changes);
+                }
             }
             self.copies.change(changes, &mut past);
         }
@@ -136,7 +143,7 @@ impl Desk {
     fn place(&mut self, known: &Known, key: Key, changes: &mut Vec<Change>) {
         let all = known.range((key, PortCode::LEAST)..=(key, PortCode::MOST));
         let ours =
-            all.filter_map(|((_, port), e)| Some((e.seen.is_none(), *self.outlets.get(port)?)));
+            all.filter_map(|((_, port), e)| Some((e.until.is_none(), *self.outlets.get(port)?)));
         let winner = ours.max().map(|(_, outlet)| outlet);
         if self.places.get(&key).copied() == winner {
             return;

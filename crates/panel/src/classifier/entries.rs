@@ -7,14 +7,15 @@ use crate::wiring::{Function, Rig, Wiring};
 
 use super::desk::Desk;
 use super::key::Key;
+use super::learn::Learning;
 
 /// What is known of an entry.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
     /// Hits in tables that are no longer used, without those before the last clear.
     pub(super) hits: u64,
-    /// When it was last seen, in seconds since the board was made, if it was learned.
-    pub(super) seen: Option<u64>,
+    /// When it is forgotten, in seconds of the board's clock, if it was learned.
+    pub(super) until: Option<u64>,
 }
 
 /// Entries by what they stand for.
@@ -28,6 +29,7 @@ pub(crate) type Tables = BTreeMap<String, Desk>;
 pub(crate) struct Entries {
     pub(super) known: Known,
     pub(super) desks: Tables,
+    pub(super) learning: Learning,
 }
 
 /// An entry as it stands in a list.
@@ -44,9 +46,23 @@ pub(super) struct Listed<'a> {
 #[derive(Debug)]
 pub(super) struct Stuck;
 
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// It is new.
+    Came,
+    /// It is no more.
+    Went,
+    /// It is another kind of entry now.
+    Stayed,
+}
+
+/// Entries of one component, and what became of them.
+pub(super) type Events = Vec<(Key, PortCode, Event)>;
+
 impl Entries {
     /// Gives the classifiers of a planned wiring the tables that they need; `edition` numbers what is changed.
-    pub(crate) fn plan(&self, wiring: &mut Wiring, edition: u64) -> Tables {
+    pub(crate) fn plan(&mut self, wiring: &mut Wiring, edition: u64) -> Tables {
         let mut tables = Tables::new();
         for rig in &mut wiring.rigs {
             let fits = self.desks.get(&rig.name).is_some_and(|d| d.fits(rig));
@@ -58,6 +74,7 @@ impl Entries {
             rig.edition = edition;
             tables.insert(rig.name.clone(), desk);
         }
+        self.learning.plan(wiring, edition);
         tables
     }
 
@@ -77,17 +94,27 @@ impl Entries {
             }
         }
         self.desks.extend(tables);
+        self.learning.settle(wiring, &mut self.known);
     }
 
-    /// Adds an entry or takes one out; true if its component needs to be given a new table for that.
+    /// Adds an entry, in the place of one that was learned if need be, or takes one out; true if its component needs to be given a new table for that.
     pub(super) fn set(&mut self, key: Key, port: PortCode, is: bool) -> Result<bool, Stuck> {
-        let edit = |known: &mut Known| {
-            if is {
-                known.insert((key, port), Entry::default());
-            } else {
-                known.remove(&(key, port));
+        let learning = &mut self.learning;
+        let mut edit = |known: &mut Known| {
+            let new = is.then(Entry::default);
+            let old = match new {
+                Some(entry) => known.insert((key, port), entry),
+                None => known.remove(&(key, port)),
+            };
+            if let Some(old) = old {
+                learning.forget(key, port, old);
             }
-            vec![(key, port, is)]
+            let event = match (old, new) {
+                (None, _) => Event::Came,
+                (Some(_), None) => Event::Went,
+                (Some(_), Some(_)) => Event::Stayed,
+            };
+            vec![(key, port, event)]
         };
         let Some(desk) = self.desks.values_mut().find(|d| d.has(port)) else {
             edit(&mut self.known);
@@ -101,7 +128,13 @@ impl Entries {
 
     /// Forgets the entries of a port that is closed.
     pub(crate) fn forget(&mut self, port: PortCode) {
-        self.known.retain(|(_, p), _| *p != port);
+        let learning = &mut self.learning;
+        self.known.retain(|(key, p), entry| {
+            if *p == port {
+                learning.forget(*key, port, *entry);
+            }
+            *p != port
+        });
     }
 
     /// From now on hits are shown from here.
@@ -141,7 +174,7 @@ impl Entries {
                 port,
                 component: place.map(|(name, _)| name),
                 hits: entry.hits.wrapping_add(now),
-                learned: entry.seen.is_some(),
+                learned: entry.until.is_some(),
             }
         };
         all.skip(offset).take(count).map(view).collect()

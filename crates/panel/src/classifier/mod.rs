@@ -7,11 +7,12 @@
 //! 4. else it is dropped: as [`Filtered`](DropReason::Filtered) if nothing is said of its VLAN at all, as
 //!    [`Unknown`](DropReason::Unknown) otherwise. A header that is not whole is filtered, too.
 //!
-//! Entries belong to ports ([`entries`]); what a component looks up is made of those of its ports ([`desk`], [`lookup`]).
+//! Entries belong to ports ([`entries`]), to which they are given by an operator ([`rules`]) or by what is seen ([`learn`]); what a component looks up is made of those of its ports ([`desk`], [`lookup`]).
 
 mod desk;
 mod entries;
 mod key;
+mod learn;
 mod lookup;
 mod rules;
 
@@ -54,15 +55,25 @@ impl Classifier {
     pub(crate) fn runs(&self) -> bool {
         self.runs
     }
+}
 
-    /// The key of a packet whose first segment does not hold a header with a tag.
-    #[cold]
-    #[inline(never)]
-    fn short(burst: &Burst, i: usize) -> Key {
-        let mut head = [0; HEADER];
-        let whole = burst.copy_packet(i, &mut head).unwrap_or(0);
-        Key::of_short(&head[..whole.min(HEADER)]).unwrap_or(Key::NONE)
+/// The beginning of the header of packet `i`, as [`Key`] reads it; `None` if that is not whole.
+#[inline(always)]
+fn header(burst: &Burst, i: usize) -> Option<[u8; 16]> {
+    let head = burst.packet(i).unwrap_or_default();
+    match head.first_chunk::<16>() {
+        Some(first) if head.len() >= HEADER => Some(*first),
+        _ => short_header(burst, i),
     }
+}
+
+/// The same if the first segment does not hold a header with a tag.
+#[cold]
+#[inline(never)]
+fn short_header(burst: &Burst, i: usize) -> Option<[u8; 16]> {
+    let mut head = [0; HEADER];
+    let whole = burst.copy_packet(i, &mut head).unwrap_or(0);
+    Key::whole_header(&head[..whole.min(HEADER)])
 }
 
 /// Packets of a burst that nobody gets.
@@ -182,11 +193,7 @@ impl Element for Classifier {
         let mut dropped = Dropped::default();
         let mut groups = false;
         for i in 0..n {
-            let head = burst.packet(i).unwrap_or_default();
-            let key = match head.first_chunk::<16>() {
-                Some(first) if head.len() >= HEADER => Key::of_header(first),
-                _ => Self::short(burst, i),
-            };
+            let key = header(burst, i).map_or(Key::NONE, |head| Key::of_header(&head));
             let outlet = match table.hit(key) {
                 Some(outlet) => outlet,
                 None => table.without_entry(key, &mut dropped),

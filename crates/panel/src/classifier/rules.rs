@@ -37,6 +37,12 @@ pub enum EntryError {
         /// The entry.
         rule: Rule,
     },
+    /// Only classifiers learn.
+    #[error("component {0} is not a classifier: it has no table to learn for")]
+    NoClassifier(String),
+    /// An ageing time that cannot be.
+    #[error("an ageing time of {0} s is not possible: take 1 to 1000000 seconds (300 is usual)")]
+    Ageing(u64),
     /// The port is not open, or a worker did not answer.
     #[error(transparent)]
     Board(#[from] BoardError),
@@ -72,11 +78,16 @@ impl Board {
         }
         let key = rule.into();
         let entries = self.table_entries();
-        if entries.known.contains_key(&(key, port)) {
+        let old = entries.known.get(&(key, port));
+        if old.is_some_and(|e| e.until.is_none()) {
             return Err(EntryError::Exists { rule, port });
         }
-        if entries.known.len() >= MOST {
-            return Err(EntryError::Full { rule });
+        if old.is_none() && entries.known.len() >= MOST {
+            // One that was only learned goes first.
+            let Some(oldest) = entries.learning.oldest() else {
+                return Err(EntryError::Full { rule });
+            };
+            self.set_entry(oldest.0.rule(), oldest.1, false)?;
         }
         self.set_entry(rule, port, true)
     }
@@ -97,7 +108,12 @@ impl Board {
         self.set_entry(rule, port, false)
     }
 
-    fn set_entry(&mut self, rule: Rule, port: PortCode, is: bool) -> Result<(), EntryError> {
+    pub(super) fn set_entry(
+        &mut self,
+        rule: Rule,
+        port: PortCode,
+        is: bool,
+    ) -> Result<(), EntryError> {
         let key = rule.into();
         match self.table_entries_mut().set(key, port, is) {
             Ok(false) => Ok(()),

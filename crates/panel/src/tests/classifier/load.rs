@@ -26,19 +26,23 @@ fn entries_come_and_go_under_load_and_the_others_lose_nothing() {
                 }
             };
             for n in 0..CHANGES {
-                flow(&mut bench);
                 let [.., a, b] = (n / 2).to_be_bytes();
                 let (vlan, mac) = ((n / 2 % 3) as u16, [0x02, 1, 0, 0, a, b]);
                 let rule = Rule::new((vlan > 0).then_some(vlan), Some(mac)).unwrap();
                 let port = ring(2 + vlan % 2);
+                if n % 4 == 0 {
+                    flow(&mut bench);
+                }
                 match n % 2 {
                     0 => board.add_entry(rule, port).unwrap(),
                     _ => board.del_entry(rule, port).unwrap(),
                 }
-                wait("the host's packets", || {
-                    look(&mut bench, &mut came);
-                    came == 32 * (n + 1)
-                });
+                if n % 4 == 3 {
+                    wait("the host's packets", || {
+                        look(&mut bench, &mut came);
+                        came == 8 * (n + 1)
+                    });
+                }
             }
             let (entries, all) = board.entries(0, 10);
             assert_eq!((entries.len(), all), (1, 1));

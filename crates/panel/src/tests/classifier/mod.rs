@@ -1,6 +1,7 @@
 //! Classifiers: where packets go, how entries come and go while they do.
 
 mod decision;
+mod learning;
 mod load;
 
 use super::*;
