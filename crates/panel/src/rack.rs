@@ -107,6 +107,7 @@ impl Board {
                 port,
                 block,
                 stages,
+                learner: None,
             })
         })
     }

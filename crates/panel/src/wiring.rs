@@ -53,6 +53,8 @@ pub(crate) struct Socket {
     pub(crate) port: PortCode,
     pub(crate) block: &'static PatchBlock,
     pub(crate) stages: Vec<Arc<dyn Stage>>,
+    /// What learns addresses from packets that come in here.
+    pub(crate) learner: Option<Arc<dyn Stage>>,
 }
 
 /// A component.
@@ -92,7 +94,7 @@ impl Rig {
     pub(crate) fn lacks(&self) -> Option<&'static str> {
         let mirror = matches!(self.function, Function::Mirror(_));
         let entries = match &self.function {
-            Function::Classifier(classifier) => !classifier.is_empty(),
+            Function::Classifier(classifier) => classifier.runs(),
             Function::Forward | Function::Merge | Function::Mirror(_) => true,
         };
         match (self.rx.is_empty(), self.tx.len()) {
@@ -136,7 +138,12 @@ impl Rig {
             Some(Line {
                 src: port(socket.port)?,
                 entry: socket.block,
-                stages: socket.stages.clone(),
+                stages: socket
+                    .stages
+                    .iter()
+                    .chain(&socket.learner)
+                    .cloned()
+                    .collect(),
                 way: way.clone(),
             })
         };
