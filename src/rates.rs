@@ -1,6 +1,9 @@
 //! Rates: what changed between two looks at the counters.
 
-use protocol::detail::{Counters, Detail, PatchDetail, PortDetail, ProcessDetail, WorkerDetail};
+use protocol::detail::{
+    ComponentDetail, ComponentPortDetail, Counters, Detail, PatchDetail, PortDetail, ProcessDetail,
+    WorkerDetail,
+};
 use serde::Serialize;
 
 use crate::render::counters::name;
@@ -31,6 +34,50 @@ pub struct PortRate {
     pub drops: f64,
 }
 
+/// A way of packets through a process: a patch, or from a port of a component to another one.
+pub struct Way<'a> {
+    /// As if it were a patch. Of a component with several sources, what came in there; else what went out.
+    pub patch: PatchDetail,
+    /// The component.
+    pub component: Option<&'a str>,
+}
+
+/// The ways through a process: its patches, then those of its components.
+pub fn ways(detail: &Detail) -> Vec<Way<'_>> {
+    let patches = detail.patches.iter().map(|patch| Way {
+        patch: patch.clone(),
+        component: None,
+    });
+    let of = |component: &ComponentDetail| {
+        let merges = component.rx.len() > 1;
+        let pairs = component
+            .rx
+            .iter()
+            .flat_map(|src| component.tx.iter().map(move |dst| (src, dst)));
+        let way = |(src, dst): (&ComponentPortDetail, &ComponentPortDetail)| PatchDetail {
+            src: src.port.clone(),
+            dst: dst.port.clone(),
+            cpu: component.cpu,
+            counters: match merges {
+                true => Counters {
+                    tx_packets: src.counters.rx_packets,
+                    tx_bytes: src.counters.rx_bytes,
+                    ..Counters::default()
+                },
+                false => dst.counters,
+            },
+        };
+        pairs.map(way).collect::<Vec<_>>()
+    };
+    let components = detail.components.iter().flat_map(move |component| {
+        of(component).into_iter().map(|patch| Way {
+            patch,
+            component: Some(component.name.as_str()),
+        })
+    });
+    patches.chain(components).collect()
+}
+
 /// Traffic of a patch a second.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,6 +86,9 @@ pub struct PatchRate {
     pub src: String,
     /// Destination.
     pub dst: String,
+    /// The component that it is a way of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
     /// CPU of its worker.
     pub cpu: u32,
     /// What the destination took.
@@ -143,11 +193,13 @@ fn rates_of(before: &[ProcessDetail], process: &ProcessDetail) -> ProcessRates {
             .iter()
             .map(|port| port_rate(then, port, seconds))
             .collect(),
-        patches: now
-            .patches
-            .iter()
-            .map(|patch| patch_rate(then, patch, seconds))
-            .collect(),
+        patches: {
+            let before = ways(then);
+            let now = ways(now);
+            now.iter()
+                .map(|way| patch_rate(&before, way, seconds))
+                .collect()
+        },
         workers: now
             .workers
             .iter()
@@ -172,15 +224,16 @@ fn port_rate(then: &Detail, port: &PortDetail, seconds: f64) -> PortRate {
     }
 }
 
-fn patch_rate(then: &Detail, patch: &PatchDetail, seconds: f64) -> PatchRate {
-    let before = then
-        .patches
-        .iter()
+fn patch_rate(then: &[Way<'_>], way: &Way<'_>, seconds: f64) -> PatchRate {
+    let patch = &way.patch;
+    let mut earlier = then.iter().map(|way| &way.patch);
+    let before = earlier
         .find(|other| other.src == patch.src && other.dst == patch.dst)
         .unwrap_or(patch);
     PatchRate {
         src: patch.src.clone(),
         dst: patch.dst.clone(),
+        component: way.component.map(str::to_owned),
         cpu: patch.cpu,
         flow: sent(&before.counters, &patch.counters, seconds),
         drops: drops(&before.counters, &patch.counters, seconds),
@@ -274,6 +327,60 @@ mod tests {
             (0.0, Flow::default())
         );
         assert_eq!(between(&[], &after)[2].patches[0].flow, Flow::default());
+    }
+
+    #[test]
+    fn components_are_ways_from_each_source_to_each_destination() {
+        let end = |port: &str, rx_packets, tx_packets| ComponentPortDetail {
+            port: port.to_owned(),
+            counters: Counters {
+                rx_packets,
+                tx_packets,
+                ..Counters::default()
+            },
+        };
+        let component = |name: &str, rx, tx| ComponentDetail {
+            name: name.to_owned(),
+            kind: "any".to_owned(),
+            cpu: 2,
+            lacks: None,
+            rx,
+            tx,
+        };
+        let mut detail = testing::details().remove(1).detail.unwrap();
+        detail.patches.clear();
+        detail.components = vec![
+            component(
+                "cls",
+                vec![end("ring:0", 9, 0)],
+                vec![end("ring:1", 0, 4), end("ring:2", 0, 5)],
+            ),
+            component(
+                "mgr",
+                vec![end("ring:1", 4, 0), end("ring:2", 5, 0)],
+                vec![end("phy:0", 0, 8)],
+            ),
+        ];
+        let shown: Vec<_> = ways(&detail)
+            .iter()
+            .map(|way| {
+                let PatchDetail {
+                    src, dst, counters, ..
+                } = &way.patch;
+                format!(
+                    "{} {src}>{dst} {}",
+                    way.component.unwrap_or("-"),
+                    counters.tx_packets
+                )
+            })
+            .collect();
+        let expected = [
+            "cls ring:0>ring:1 4",
+            "cls ring:0>ring:2 5",
+            "mgr ring:1>phy:0 4",
+            "mgr ring:2>phy:0 5",
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

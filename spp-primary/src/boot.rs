@@ -190,6 +190,7 @@ fn raise(
         pool,
         foreign,
         rings,
+        orphans: Default::default(),
     };
     let tidied = estate.clone();
     house.keep(move |us| tidied.tidy(us))?;

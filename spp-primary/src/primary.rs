@@ -357,6 +357,10 @@ impl Process for Primary {
         }
         if self.counted.elapsed() >= COUNT {
             self.counted = Instant::now();
+            match self.estate.sweep(&self.house) {
+                Ok(mbufs) => self.recovered += mbufs,
+                Err(e) => log::error!("cleaning up after what was shared: {e}"),
+            }
             self.info
                 .count(&self.estate.area, self.estate.rings.len() as u32);
             if self.monitor {

@@ -1,6 +1,6 @@
 //! Completing what a dead worker began.
 
-use dpdk::{Audit, Pool, Recovered, Ring};
+use dpdk::{Audit, Orphans, Pool, Recovered, Ring};
 use panel::Area;
 use panel::area::Direction;
 use process::Error;
@@ -8,6 +8,7 @@ use registry::folder::Folder;
 use registry::lease::{Slot, dead_leases, holders};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::house::House;
 
@@ -22,6 +23,8 @@ pub struct Estate {
     pub foreign: Pool,
     /// Rings, by number.
     pub rings: Vec<Ring>,
+    /// What dead workers shared with others that go on; only the housekeeper looks at it.
+    pub orphans: Arc<Mutex<Orphans>>,
 }
 
 /// What [`Estate::reap`] did.
@@ -77,6 +80,7 @@ impl Estate {
         let estate = self.clone();
         let found = house.run(move |us| {
             estate.tidy(us);
+            dpdk::sweep(&estate.pool, us);
             dpdk::audit(&estate.pool, &estate.rings)
         })?;
         // One that has begun meanwhile may have taken some.
@@ -96,11 +100,34 @@ impl Estate {
         }
         let block = &self.area.layout().workers[lcore as usize];
         let driver_held = block.driver_held.load(Ordering::Relaxed) != 0;
-        let found = dpdk::recover(&self.pool, &self.rings, lcore, driver_held, us);
-        let foreign = dpdk::recover(&self.foreign, &self.rings, lcore, driver_held, us);
+        let recover = |pool, orphans: &mut Orphans| {
+            dpdk::recover(pool, &self.rings, lcore, driver_held, orphans, us)
+        };
+        let mut orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = recover(&self.pool, &mut orphans);
+        // Nobody of ours shares what is of their pool.
+        let foreign = recover(&self.foreign, &mut Orphans::default());
         self.area.bury(lcore);
         self.area.release_all(lcore);
         (found, foreign)
+    }
+
+    /// Gives back what dead workers shared with others and these have let go of since. Returns how many mbufs that were.
+    /// To be called every second.
+    pub fn sweep(&self, house: &House) -> Result<u64, Error> {
+        let all = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.is_empty() {
+            return Ok(0);
+        }
+        drop(all);
+        let estate = self.clone();
+        house.run(move |us| {
+            let mut orphans = estate
+                .orphans
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            u64::from(orphans.sweep(&estate.pool, us))
+        })
     }
 
     /// Takes what foreign processes freed of our pool into its depot, and gives them back what workers freed of

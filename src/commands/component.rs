@@ -1,6 +1,6 @@
 //! Components of vf and mirror, and their ports.
 
-use protocol::command::component::VlanTag;
+use protocol::command::component::{Setting, VlanTag};
 use serde_json::{Value, json};
 
 use crate::commands::args::Args;
@@ -11,6 +11,9 @@ use crate::commands::spec::Target;
 use crate::context::{Context, Outcome, Report};
 use crate::failure::Failure;
 use crate::render::components::{self, ComponentStatus};
+
+/// The words of a setting, as they are named in the table of commands.
+pub const SETTING: &str = "KEY VALUE";
 
 /// `vf ID; status`
 pub fn vf_status(context: &mut Context, args: &Args) -> Outcome {
@@ -57,6 +60,36 @@ pub fn attach(context: &mut Context, args: &Args) -> Outcome {
     let vlan = vlan(args.words("[add_vlantag VID PCP|del_vlantag]"))?;
     change(context, args, "attach", vlan)?;
     Ok(Report::done("Succeeded to add port"))
+}
+
+/// `component set NAME KEY VALUE`
+pub fn set(context: &mut Context, args: &Args) -> Outcome {
+    let name = args.required("NAME")?;
+    let words = args.words(SETTING);
+    let parts: Vec<&str> = words.iter().map(String::as_str).collect();
+    let setting = Setting::parse(&parts).map_err(|e| Failure::usage(format!("Error: {e}.")))?;
+    let text = setting.to_string();
+    let (key, value) = text.split_once(' ').unwrap_or((&text, ""));
+    let path = format!(
+        "{}/components/{}/settings",
+        args.target.path(),
+        segment(name)
+    );
+    context
+        .client
+        .put(&path, &json!({"key": key, "value": value}))
+        .map_err(|failure| in_words(context, args.target, failure))?;
+    Ok(Report::done(format!("Set {text} of component '{name}'")))
+}
+
+/// `clear`: counters are shown from here on.
+pub fn clear(context: &mut Context, args: &Args) -> Outcome {
+    let path = format!("{}/counters", args.target.path());
+    context
+        .client
+        .delete(&path)
+        .map_err(|failure| in_words(context, args.target, failure))?;
+    Ok(Report::done("Clear statistics"))
 }
 
 /// `port del PORT DIR NAME`

@@ -48,6 +48,8 @@ pub enum Offer {
     Flow,
     /// What is done to VLAN tags at a port.
     VlanTag,
+    /// What can be set of a component.
+    Setting,
     /// Controllers of this shell, and what can be done with them.
     Server,
     /// Keys of the configuration.

@@ -7,6 +7,7 @@ mod system;
 
 use std::time::Duration;
 
+use protocol::filter::Key;
 use protocol::port::PortName;
 
 use crate::client::Client;
@@ -259,6 +260,18 @@ impl Completion {
                 [] => words(["add_vlantag", "del_vlantag"].into_iter()),
                 ["add_vlantag"] => hints(&["VID"]),
                 ["add_vlantag", _] => hints(&["PCP"]),
+                _ => nothing(),
+            },
+            Values::Rest(Offer::Setting) => match (target, given) {
+                (Target::Mirror(_), []) => words(["copy", "snap", "filter"].into_iter()),
+                (_, []) => words(["learn"].into_iter()),
+                (_, ["copy"]) => words(["shallow", "deep"].into_iter()),
+                (_, ["learn"]) => words(["on", "off"].into_iter()),
+                (_, ["learn", "on"]) => hints(&["SECONDS"]),
+                (_, ["snap"]) => hints(&["BYTES", "off"]),
+                (_, ["filter", pairs @ ..]) if pairs.len() % 2 == 0 => {
+                    words(Key::ALL.iter().map(|key| key.word()))
+                }
                 _ => nothing(),
             },
             Values::Rest(Offer::Config) => match given {

@@ -1,5 +1,6 @@
 //! The layouts of the original's `status` of vf, mirror and pcap, to the letter.
 
+use protocol::command::component::Settings;
 use serde::Deserialize;
 
 /// What is done to VLAN tags at a port.
@@ -42,6 +43,12 @@ pub struct Component {
     /// Ports that it sends to.
     #[serde(default)]
     pub tx_port: Vec<AttachedPort>,
+    /// What it needs before it moves packets; only said by processes of ours.
+    #[serde(default)]
+    pub lacks: Option<String>,
+    /// What is set of it; likewise.
+    #[serde(flatten)]
+    pub set: Settings,
 }
 
 /// An entry of a classifier's table.
@@ -69,6 +76,9 @@ pub struct ComponentStatus {
     /// The classifier's table; vf only.
     #[serde(default, rename = "classifier_table")]
     pub table: Vec<Entry>,
+    /// Its entries in all, if not all of them are shown.
+    #[serde(default, rename = "classifier_table_size")]
+    pub table_size: Option<usize>,
 }
 
 /// A CPU of a pcap process.
@@ -111,6 +121,12 @@ pub fn vf(status: &ComponentStatus) -> String {
     for Entry { value, port } in &status.table {
         text.push_str(&format!("  - {value}, {port}\n"));
     }
+    if let Some(size) = status.table_size {
+        let shown = status.table.len();
+        text.push_str(&format!(
+            "  ({shown} of {size} entries; all: classifier_table list)\n"
+        ));
+    }
     text.push_str("Components:\n");
     for component in &status.components {
         text.push_str(&head(component));
@@ -119,6 +135,7 @@ pub fn vf(status: &ComponentStatus) -> String {
                 text.push_str(&format!("    - {side}: {}\n", with_vlan(port)));
             }
         }
+        text.push_str(&ours(component));
     }
     text
 }
@@ -138,6 +155,7 @@ pub fn mirror(status: &ComponentStatus) -> String {
             ports => format!("[{}]", names(ports)),
         };
         text.push_str(&format!("    - rx: {rx}\n    - tx: {tx}\n"));
+        text.push_str(&ours(component));
     }
     text
 }
@@ -186,6 +204,19 @@ fn head(component: &Component) -> String {
         core, name, kind, ..
     } = component;
     format!("  - core:{core} '{name}' (type: {kind})\n")
+}
+
+/// What only processes of ours say of a component.
+fn ours(component: &Component) -> String {
+    let settings = component.set.since(&Settings::default());
+    let mut lines: Vec<String> = settings.iter().map(ToString::to_string).collect();
+    lines.extend(
+        component
+            .lacks
+            .iter()
+            .map(|lacks| format!("lacks: {lacks}")),
+    );
+    lines.iter().map(|line| format!("    - {line}\n")).collect()
 }
 
 fn names(ports: &[AttachedPort]) -> String {

@@ -12,7 +12,10 @@ pub fn tables(processes: &[ProcessRates], style: Style) -> String {
     let mut text = String::new();
     let patches = processes.iter().flat_map(|process| {
         process.patches.iter().map(|patch| {
-            let route = format!("{} -> {}", patch.src, patch.dst);
+            let mut route = format!("{} -> {}", patch.src, patch.dst);
+            if let Some(component) = &patch.component {
+                route += &format!(" ({component})");
+            }
             let mut row = vec![process.name.clone(), route, patch.cpu.to_string()];
             row.extend(flow(patch.flow));
             row.push(drop_rate(patch.drops));

@@ -47,6 +47,17 @@ fn commands_send_what_they_say() {
             "Succeeded to del",
             r#"PUT /v1/vfs/2/classifier_table {"action":"del","type":"mac","mac_address":"02:00:00:00:00:0a","port":"ring:2"}"#,
         ),
+        (
+            "vf 2; component set cls learn on",
+            "Set learn on 300 of component 'cls'",
+            r#"PUT /v1/vfs/2/components/cls/settings {"key":"learn","value":"on 300"}"#,
+        ),
+        (
+            "mirror 3; component set m filter proto tcp vlan 7",
+            "Set filter vlan 7 proto tcp of component 'm'",
+            r#"PUT /v1/mirrors/3/components/m/settings {"key":"filter","value":"vlan 7 proto tcp"}"#,
+        ),
+        ("vf 2; clear", "Clear statistics", "DELETE /v1/vfs/2/counters"),
         ("vf 2; exit", "Exit vf 2.", "DELETE /v1/vfs/2"),
         (
             "mirror 3; component start m 7 mirror",

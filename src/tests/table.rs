@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use controller::{Config, Controller};
 use protocol::command::component::{
-    CaptureCommand, ClassifierEntry, ComponentCommand, ComponentKind, Direction, VlanTag,
+    CaptureCommand, ClassifierEntry, ComponentCommand, ComponentKind, Direction, Setting, VlanTag,
 };
 use protocol::command::{NfvCommand, PrimaryCommand};
 
@@ -139,6 +139,10 @@ fn sample(form: &str) -> String {
         "VID" => "100",
         "PCP" => "3",
         "MAC" => "02:00:00:00:00:0a",
+        "KEY" => "learn",
+        "VALUE" => "off",
+        "OFFSET" => "0",
+        "COUNT" => "100",
         "ID" => "1",
         "spp_TYPE" => "spp_nfv",
         other => other,
@@ -179,6 +183,10 @@ fn component_commands() -> Vec<String> {
             port,
             dir,
         },
+        ComponentCommand::Set {
+            name: name(),
+            setting: Setting::Learn(None),
+        },
         ComponentCommand::AddEntry(entry(None)),
         ComponentCommand::AddEntry(entry(Some(100))),
         ComponentCommand::DelEntry(entry(None)),
@@ -189,7 +197,7 @@ fn component_commands() -> Vec<String> {
         .iter()
         .map(ToString::to_string)
         .chain(captures.iter().map(ToString::to_string))
-        .chain(["status".to_owned(), "exit".to_owned()])
+        .chain(["status", "exit", "clear", "classifier_table list 0 100"].map(str::to_owned))
         .collect()
 }
 

@@ -6,7 +6,7 @@ mod subgraph;
 use protocol::detail::{Detail, ProcessDetail};
 use protocol::reply::PatchPorts;
 
-use crate::rates::ProcessRates;
+use crate::rates::{ProcessRates, Way, ways};
 use crate::render::counters::name;
 use crate::render::units::{count, packet_rate, percent};
 
@@ -96,12 +96,13 @@ fn from_detail(process: &ProcessDetail, detail: &Detail, rates: &ProcessRates) -
             .iter()
             .any(|other| other.name == *port && other.link == "down"),
     };
-    let cables = detail
-        .patches
+    let ways = ways(detail);
+    let cables = ways
         .iter()
         .zip(&rates.patches)
-        .map(|(patch, rate)| {
-            let mut label = format!(
+        .map(|(Way { patch, component }, rate)| {
+            let mut label = component.map_or(String::new(), |name| format!("{name}: "));
+            label += &format!(
                 "{}, {}",
                 packet_rate(rate.flow.packets),
                 count(patch.counters.tx_packets, "packet")
@@ -123,10 +124,8 @@ fn from_detail(process: &ProcessDetail, detail: &Detail, rates: &ProcessRates) -
         title.push_str(&format!("  CPU {} busy {}", work.cpu, percent(work.busy)));
     }
     let touched = |port: &str| {
-        detail
-            .patches
-            .iter()
-            .any(|patch| patch.src == port || patch.dst == port)
+        ways.iter()
+            .any(|Way { patch, .. }| patch.src == port || patch.dst == port)
     };
     let loose = detail.ports.iter().filter(|port| !touched(&port.name));
     ProcessBox {

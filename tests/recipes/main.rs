@@ -4,6 +4,7 @@
 // Also in functions that are not tests themselves.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod components;
 mod model;
 mod nfv;
 mod pcap;

@@ -24,6 +24,14 @@ pub(crate) async fn check(shared: &Shared, peer: &Peer, change: &Change) -> Answ
     }
 }
 
+/// Refuses what only processes of ours have.
+pub(crate) fn has_it(peer: &Peer, else_words: &str) -> Answer<()> {
+    match peer.hello {
+        Some(_) => Ok(()),
+        None => refused(peer, else_words),
+    }
+}
+
 fn refused(peer: &Peer, what: &str) -> Answer<()> {
     Err(RestError::Refused(format!(
         "{} is a process of the original: {what}",
@@ -68,6 +76,9 @@ async fn component(shared: &Shared, peer: &Peer, command: &ComponentCommand) -> 
             return Ok(());
         }
         ComponentCommand::Stop(_) => return Ok(()),
+        ComponentCommand::Set { .. } => {
+            return refused(peer, "nothing can be set of its components");
+        }
         ComponentCommand::Attach { port, .. } | ComponentCommand::Detach { port, .. } => port,
         ComponentCommand::AddEntry(entry) | ComponentCommand::DelEntry(entry) => &entry.port,
     };

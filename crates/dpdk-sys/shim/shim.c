@@ -139,18 +139,138 @@ int spp_mbuf_alloc_bulk(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigne
 {
 	return rte_pktmbuf_alloc_bulk(mp, mbufs, n);
 }
-void spp_mbuf_renew(struct rte_mbuf *m)
+/* A cloned header points at somebody else's data: this gives it its own back. The flag goes first: while it is there,
+ * the reaper looks where the header points. */
+static void restore(struct rte_mbuf *m)
 {
-	/* A cloned header points at somebody else's data: give it its own back. */
 	uint32_t mbuf_size = sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(m->pool);
-	m->buf_addr = (char *)m + mbuf_size;
+
+	__atomic_store_n(&m->ol_flags, 0, __ATOMIC_RELEASE);
+	__atomic_store_n((uintptr_t *)&m->buf_addr, (uintptr_t)m + mbuf_size, __ATOMIC_RELEASE);
 	rte_mbuf_iova_set(m, rte_mempool_virt2iova(m) + mbuf_size);
 	m->buf_len = rte_pktmbuf_data_room_size(m->pool);
+}
+void spp_mbuf_renew(struct rte_mbuf *m)
+{
+	restore(m);
 	rte_pktmbuf_reset(m);
 	rte_mbuf_refcnt_set(m, 1);
 }
 void spp_mbuf_reset(struct rte_mbuf *m) { rte_pktmbuf_reset(m); }
 int spp_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail) { return rte_pktmbuf_chain(head, tail); }
+
+/* Shared packets: see docs/decisions/shared-packets.md. */
+_Static_assert(RTE_MBUF_F_INDIRECT == UINT64_C(1) << 62 && RTE_MBUF_F_EXTERNAL == UINT64_C(1) << 61,
+	       "mbuf.rs knows these flags by their values");
+
+static bool is_carrier(const struct rte_mbuf *m)
+{
+	return __atomic_load_n(&m->hash.fdir.hi, __ATOMIC_ACQUIRE) >> 16 == SPP_SHARED_TAG >> 16;
+}
+static void attach(struct rte_mbuf *clone, const struct rte_mbuf *m)
+{
+	clone->port = m->port;
+	clone->data_off = m->data_off;
+	clone->data_len = m->data_len;
+	clone->packet_type = m->packet_type;
+	clone->vlan_tci = m->vlan_tci;
+	clone->vlan_tci_outer = m->vlan_tci_outer;
+	clone->tx_offload = m->tx_offload;
+	clone->hash.fdir.lo = m->hash.fdir.lo;
+	clone->buf_len = m->buf_len;
+	rte_mbuf_iova_set(clone, rte_mbuf_iova_get(m));
+	__atomic_store_n((uintptr_t *)&clone->buf_addr, (uintptr_t)m->buf_addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&clone->ol_flags, m->ol_flags | RTE_MBUF_F_INDIRECT, __ATOMIC_RELEASE);
+}
+void spp_mbuf_share(struct rte_mbuf *m, unsigned int segs, struct rte_mbuf **clones, unsigned int n, uint32_t tag,
+		    uint32_t generation)
+{
+	struct rte_mbuf *seg = m, *next;
+	unsigned int i, k;
+
+	for (i = 0; i < segs; i++, seg = seg->next) {
+		for (k = 0; k < n; k++) {
+			attach(clones[k * segs + i], seg);
+			if (i + 1 < segs)
+				clones[k * segs + i]->next = clones[k * segs + i + 1];
+		}
+	}
+	for (k = 0; k < n; k++) {
+		clones[k * segs]->pkt_len = m->pkt_len;
+		clones[k * segs]->nb_segs = (uint16_t)segs;
+	}
+	for (seg = m, i = 0; i < segs; i++, seg = next) {
+		next = seg->next;
+		/* Each is for itself from now on: its clones may be freed one by one. */
+		seg->next = NULL;
+		seg->nb_segs = 1;
+		seg->hash.fdir.lo = generation;
+		rte_mbuf_refcnt_set(seg, (uint16_t)(SPP_SHARED_REFS + n));
+		__atomic_store_n(&seg->hash.fdir.hi, tag, __ATOMIC_RELEASE);
+	}
+}
+/* Takes a carrier back that nobody else has a clone of. Its tag first, and only then the clone forgets it: so a carrier
+ * that is tagged as one and that no clone points at is nobody's. */
+static void take_back(struct rte_mbuf *m, struct rte_mbuf *clone)
+{
+	rte_mbuf_refcnt_set(m, 1);
+	__atomic_store_n(&m->hash.fdir.hi, clone->hash.fdir.hi, __ATOMIC_RELEASE);
+}
+/* Makes a clone an mbuf of its own; gives the carrier if it was the last one. */
+static struct rte_mbuf *detach(struct rte_mbuf *clone)
+{
+	struct rte_mbuf *m = rte_mbuf_from_indirect(clone);
+
+	/* One that a foreign process has made: DPDK's rules are for it. */
+	if (!is_carrier(m))
+		return NULL;
+	if (__atomic_load_n(&m->refcnt, __ATOMIC_ACQUIRE) == SPP_SHARED_REFS + 1 ||
+	    __atomic_sub_fetch(&m->refcnt, 1, __ATOMIC_ACQ_REL) == SPP_SHARED_REFS)
+		take_back(m, clone);
+	else
+		m = NULL;
+	restore(clone);
+	return m;
+}
+void spp_mbuf_free_shared(struct rte_mbuf **mbufs, unsigned int n)
+{
+	struct rte_mbuf *back[64], *seg;
+	unsigned int i, k = 0;
+
+	for (i = 0; i < n; i++)
+		if ((mbufs[i]->ol_flags & RTE_MBUF_F_INDIRECT) != 0)
+			rte_prefetch0(rte_mbuf_from_indirect(mbufs[i]));
+	for (i = 0; i < n; i++) {
+		for (seg = mbufs[i]; seg != NULL; seg = seg->next) {
+			if ((seg->ol_flags & RTE_MBUF_F_INDIRECT) == 0)
+				continue;
+			back[k] = detach(seg);
+			k += back[k] != NULL;
+			if (k == RTE_DIM(back)) {
+				rte_pktmbuf_free_bulk(back, k);
+				k = 0;
+			}
+		}
+	}
+	rte_pktmbuf_free_bulk(mbufs, n);
+	if (k > 0)
+		rte_pktmbuf_free_bulk(back, k);
+}
+struct rte_mbuf *spp_mbuf_adopt(struct rte_mbuf *clone)
+{
+	struct rte_mbuf *m = rte_mbuf_from_indirect(clone);
+
+	if (clone->nb_segs != 1 || __atomic_load_n(&m->refcnt, __ATOMIC_ACQUIRE) != SPP_SHARED_REFS + 1)
+		return NULL;
+	m->data_off = clone->data_off;
+	m->data_len = clone->data_len;
+	m->pkt_len = clone->pkt_len;
+	m->hash.fdir.lo = clone->hash.fdir.lo;
+	take_back(m, clone);
+	restore(clone);
+	rte_pktmbuf_free_seg(clone);
+	return m;
+}
 void spp_mbuf_prefetch_heads(struct rte_mbuf *const *mbufs, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)

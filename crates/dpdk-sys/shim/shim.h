@@ -36,10 +36,15 @@ enum spp_layout {
 	SPP_MBUF_PKT_LEN = offsetof(struct rte_mbuf, pkt_len),
 	SPP_MBUF_DATA_LEN = offsetof(struct rte_mbuf, data_len),
 	SPP_MBUF_TAG = offsetof(struct rte_mbuf, hash.fdir.hi),
+	SPP_MBUF_GENERATION = offsetof(struct rte_mbuf, hash.fdir.lo),
 	SPP_MBUF_NEXT = offsetof(struct rte_mbuf, next),
 	SPP_MBUF_POOL = offsetof(struct rte_mbuf, pool),
 	SPP_MBUF_BUF_LEN = offsetof(struct rte_mbuf, buf_len),
 	SPP_MBUF_PACKET_TYPE = offsetof(struct rte_mbuf, packet_type),
+	/* Tag of an mbuf whose data are shared: upper half; the lower one says which lcore has shared it. */
+	SPP_SHARED_TAG = 0x48530000,
+	/* Its reference count beyond that of its clones. Whoever frees a clone by DPDK's own means never brings it to 0. */
+	SPP_SHARED_REFS = 0x4000,
 	SPP_CACHE_LEN = offsetof(struct rte_mempool_cache, len),
 	SPP_CACHE_OBJS = offsetof(struct rte_mempool_cache, objs),
 	SPP_CACHE_MAX = RTE_MEMPOOL_CACHE_MAX_SIZE,
@@ -93,6 +98,14 @@ void spp_mbuf_renew(struct rte_mbuf *m);
 void spp_mbuf_reset(struct rte_mbuf *m);
 /* Appends the chain `tail` to `head`; 0, or a negative errno if it has too many segments. */
 int spp_mbuf_chain(struct rte_mbuf *head, struct rte_mbuf *tail);
+/* Makes n clones of a packet of `segs` segments, from n * segs empty mbufs: those of a clone lie side by side, its head
+ * first. The segments of the packet become carriers, the last thing being their tags. */
+void spp_mbuf_share(struct rte_mbuf *m, unsigned int segs, struct rte_mbuf **clones, unsigned int n, uint32_t tag,
+		    uint32_t generation);
+/* Frees n packets that may be clones. */
+void spp_mbuf_free_shared(struct rte_mbuf **mbufs, unsigned int n);
+/* The carrier of a clone of one segment as a packet in its place, the clone being freed, if it was the last; or NULL. */
+struct rte_mbuf *spp_mbuf_adopt(struct rte_mbuf *clone);
 /* Begins to fetch the first bytes of n packets. */
 void spp_mbuf_prefetch_heads(struct rte_mbuf *const *mbufs, unsigned int n);
 

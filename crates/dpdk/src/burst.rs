@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use dpdk_sys as ffi;
 
-use crate::mbuf::Mbuf;
+use crate::mbuf::{INDIRECT, Mbuf};
 use crate::pool::{Owner, PoolCache};
 
 /// Most packets in a burst.
@@ -20,6 +20,10 @@ pub struct Burst {
     len: usize,
     bytes: u64,
     segs: u32,
+    /// Whether clones may be among the packets ([`Burst::share_into`]).
+    shared: bool,
+    /// Whether the first packet is a clone because there was no mbuf to copy it to.
+    starved: bool,
     _stays_here: PhantomData<*const ()>,
 }
 
@@ -37,6 +41,8 @@ impl Burst {
             len: 0,
             bytes: 0,
             segs: 0,
+            shared: false,
+            starved: false,
             _stays_here: PhantomData,
         }
     }
@@ -65,6 +71,28 @@ impl Burst {
         self.segs
     }
 
+    /// Whether packets may be among them whose data are shared with others.
+    #[inline(always)]
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_shared(&mut self, shared: bool) {
+        self.shared = shared;
+    }
+
+    /// Whether the first packet was refused because its data are shared, which the destination does not take, and because
+    /// no mbuf was left to copy them to.
+    #[inline(always)]
+    pub fn is_starved(&self) -> bool {
+        self.starved
+    }
+
+    pub(crate) fn set_starved(&mut self, starved: bool) {
+        self.starved = starved;
+    }
+
     /// Takes in one more packet, of `bytes` in `segs` segments, that we own.
     #[inline(always)]
     pub(crate) fn push(&mut self, m: Mbuf, bytes: u32, segs: u32) {
@@ -72,6 +100,13 @@ impl Burst {
         self.len += 1;
         self.bytes += u64::from(bytes);
         self.segs += segs;
+    }
+
+    /// Puts another packet in the place of packet `i`, with `more` segments instead of `fewer`, and as many bytes.
+    #[inline(always)]
+    pub(crate) fn replace(&mut self, i: usize, m: Mbuf, more: u32, fewer: u32) {
+        self.mbufs()[i] = m.0;
+        self.segs = self.segs + more - fewer;
     }
 
     /// Forgets all but the first `n` packets, whose bytes and segments are given.
@@ -107,13 +142,29 @@ impl Burst {
         &mut self.mbufs[self.len..]
     }
 
-    /// Takes the next `n` pointers of the room as packets and tags them with their new owner.
+    /// Takes the next `n` pointers of the room as packets and tags them with their new owner. No clone is among them.
     #[inline(always)]
     pub(crate) fn received(&mut self, n: usize, owner: Owner) {
         for m in &self.mbufs[self.len..self.len + n] {
             Mbuf(*m).own(owner.tag());
         }
         self.received_own(n);
+    }
+
+    /// The same for packets from a process that may have shared them.
+    #[inline(always)]
+    pub(crate) fn received_shared(&mut self, n: usize, owner: Owner) {
+        let segs = self.segs;
+        let mut flags = 0;
+        for m in &self.mbufs[self.len..self.len + n] {
+            flags |= Mbuf(*m).flags();
+            Mbuf(*m).own(owner.tag());
+        }
+        self.received_own(n);
+        if (self.segs - segs) as usize != n {
+            flags |= flags_of(&self.mbufs[self.len - n..self.len]);
+        }
+        self.shared |= flags & INDIRECT != 0;
     }
 
     /// The same for mbufs that carry our tag already, because they come from this lcore's cache.
@@ -153,6 +204,7 @@ impl Burst {
         if n == self.len {
             let bytes = self.bytes;
             (self.len, self.bytes, self.segs) = (0, 0, 0);
+            self.shared = false;
             return bytes;
         }
         self.mbufs.copy_within(n..self.len, 0);
@@ -169,11 +221,31 @@ impl Burst {
     /// How many packets may be handed at once to something that frees them.
     #[inline(always)]
     pub(crate) fn step(&self) -> usize {
-        // Chains of 64 kB have 32 segments: 8 of them fill FREE_AT_ONCE.
-        if self.segs <= FREE_AT_ONCE {
+        // With a clone its carrier may be freed. Chains of 64 kB have 32 segments: 8 of them fill FREE_AT_ONCE.
+        let (freed, chains) = if self.shared {
+            (2 * self.segs, 4)
+        } else {
+            (self.segs, 8)
+        };
+        if freed <= FREE_AT_ONCE {
             self.len
         } else {
-            self.len.min(8)
+            self.len.min(chains)
+        }
+    }
+
+    /// Frees the first `n` packets (`rte_pktmbuf_free_bulk`), which the caller then forgets.
+    #[inline(always)]
+    pub(crate) fn free(&mut self, n: usize) {
+        debug_assert!(n <= self.len);
+        let mbufs = self.mbufs.as_mut_ptr();
+        // SAFETY: the first n pointers are mbufs that we own.
+        unsafe {
+            if self.shared {
+                ffi::spp_mbuf_free_shared(mbufs, n as u32);
+            } else {
+                ffi::rte_pktmbuf_free_bulk(mbufs, n as u32);
+            }
         }
     }
 
@@ -182,17 +254,18 @@ impl Burst {
     pub fn clear(&mut self, cache: &mut PoolCache) {
         while self.len > 0 {
             let n = self.step();
-            // SAFETY: the first n pointers are mbufs that we own.
-            unsafe { ffi::rte_pktmbuf_free_bulk(self.mbufs.as_mut_ptr(), n as u32) };
-            if n == self.len {
-                (self.len, self.bytes, self.segs) = (0, 0, 0);
-            } else {
+            self.free(n);
+            if n < self.len {
                 self.mbufs.copy_within(n..self.len, 0);
                 self.len -= n;
                 cache.balance();
+            } else {
+                self.len = 0;
             }
         }
-        (self.bytes, self.segs) = (0, 0);
+        // Several bursts may be freed within a round: packets, their copies, and what they share.
+        cache.balance();
+        (self.bytes, self.segs, self.shared, self.starved) = (0, 0, false, false);
     }
 
     /// Frees the first `n` packets and forgets them; returns their bytes.
@@ -201,8 +274,7 @@ impl Burst {
         let mut bytes = 0;
         while left > 0 {
             let step = self.step().min(left);
-            // SAFETY: the first `step` pointers are mbufs that we own; they are forgotten below.
-            unsafe { ffi::rte_pktmbuf_free_bulk(self.mbufs.as_mut_ptr(), step as u32) };
+            self.free(step);
             bytes += self.passed_on(step);
             left -= step;
             cache.balance();
@@ -220,7 +292,7 @@ impl Burst {
         self.bytes -= u64::from(m.pkt_len());
         self.segs -= u32::from(m.nb_segs());
         // SAFETY: an mbuf that we own and have just forgotten.
-        unsafe { ffi::rte_pktmbuf_free_bulk(&mut self.mbufs[self.len], 1) };
+        unsafe { ffi::spp_mbuf_free_shared(&mut self.mbufs[self.len], 1) };
     }
 
     /// Moves the first packet behind those of `to`. False if there is none, or no room for it.
@@ -265,11 +337,14 @@ impl Burst {
     }
 
     /// Makes packet `i` one segment of `len` bytes and gives them for writing. `None` if there is no
-    /// such packet or its buffer is too small.
+    /// such packet, its buffer is too small, or others share it ([`Burst::unshare`]).
     pub fn write_packet(&mut self, i: usize, len: usize) -> Option<&mut [u8]> {
         let m: &mut *mut ffi::rte_mbuf = self.mbufs[..self.len].get_mut(i)?;
         // SAFETY: Mbuf is a transparent wrapper of the pointer, and the burst is borrowed mutably.
         let m: &mut Mbuf = unsafe { &mut *std::ptr::from_mut(m).cast::<Mbuf>() };
+        if self.shared && m.is_clone() {
+            return None;
+        }
         let before = m.pkt_len();
         let bytes = &mut self.bytes;
         m.fill(len)
@@ -316,11 +391,16 @@ fn segments_of(mbufs: &[*mut ffi::rte_mbuf]) -> u32 {
     mbufs.iter().map(|m| u32::from(Mbuf(*m).nb_segs())).sum()
 }
 
+#[cold]
+fn flags_of(mbufs: &[*mut ffi::rte_mbuf]) -> u64 {
+    let segments = mbufs.iter().flat_map(|m| Mbuf(*m).segments());
+    segments.fold(0, |flags, m| flags | m.flags())
+}
+
 impl Drop for Burst {
     fn drop(&mut self) {
         if self.len > 0 {
-            // SAFETY: the first len pointers are mbufs that we own.
-            unsafe { ffi::rte_pktmbuf_free_bulk(self.mbufs.as_mut_ptr(), self.len as u32) };
+            self.free(self.len);
         }
     }
 }

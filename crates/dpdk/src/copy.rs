@@ -33,12 +33,12 @@ impl<'a> Stock<'a> {
 
     /// Gives `need` mbufs, empty packets of ours with our tag, or none; `soon` more will be asked for.
     #[inline]
-    pub(crate) fn take(&mut self, need: usize, soon: usize) -> Option<&[*mut ffi::rte_mbuf]> {
+    pub(crate) fn take(&mut self, need: usize, soon: usize) -> Option<&mut [*mut ffi::rte_mbuf]> {
         if self.n < need && !self.refill(need, soon) {
             return None;
         }
         self.n -= need;
-        Some(&self.mbufs[self.n..self.n + need])
+        Some(&mut self.mbufs[self.n..self.n + need])
     }
 
     #[inline]

@@ -16,6 +16,7 @@ impl Burst {
     #[inline]
     pub fn deal(&mut self, to: &[u8], outs: &mut [Burst]) {
         let single = self.segments() as usize == self.len();
+        let shared = self.is_shared();
         let (mut kept, mut bytes, mut segs) = (0, 0, 0);
         let mbufs = self.mbufs();
         for i in 0..mbufs.len() {
@@ -23,7 +24,10 @@ impl Burst {
             let len = m.pkt_len();
             let own = if single { 1 } else { u32::from(m.nb_segs()) };
             match to.get(i).and_then(|to| outs.get_mut(usize::from(*to))) {
-                Some(out) if out.len() < BURST => out.push(m, len, own),
+                Some(out) if out.len() < BURST => {
+                    out.push(m, len, own);
+                    out.set_shared(shared | out.is_shared());
+                }
                 _ => {
                     mbufs[kept] = m.0;
                     kept += 1;
@@ -33,6 +37,7 @@ impl Burst {
             }
         }
         self.keep(kept, bytes, segs);
+        self.set_shared(shared && kept > 0);
     }
 
     /// Moves as many packets from the front of `other` to the end of this burst as it has room for.
@@ -41,6 +46,7 @@ impl Burst {
         let room = self.room();
         let n = room.len().min(other.len());
         room[..n].copy_from_slice(&other.mbufs()[..n]);
+        self.set_shared(self.is_shared() | (other.is_shared() && n > 0));
         let segs = other.segments();
         let bytes = other.passed_on(n);
         let (len, bytes, segs) = (

@@ -3,7 +3,7 @@
 use dpdk_sys as ffi;
 
 use crate::burst::Burst;
-use crate::pool::{Owner, Pool};
+use crate::pool::{Owner, Pool, PoolCache};
 use crate::{Error, Lcore, c_string};
 
 /// Descriptors of a queue.
@@ -228,10 +228,11 @@ impl EthQueue {
     }
 
     /// Sends from the front of the burst (`rte_eth_tx_burst`); what the driver refuses stays in it.
-    /// Returns packets and bytes.
+    /// Returns packets and bytes. Drivers free what they have sent in their own way, so packets that are shared
+    /// are copied first.
     #[inline(always)]
-    pub fn send(&self, _lcore: &Lcore, burst: &mut Burst) -> (usize, u64) {
-        let step = burst.step();
+    pub fn send(&self, _lcore: &Lcore, cache: &PoolCache, burst: &mut Burst) -> (usize, u64) {
+        let step = burst.unshare_front(burst.step(), cache);
         let mbufs = &mut burst.mbufs()[..step];
         if self.keeps_mbufs {
             // The driver frees them some time; until then they are nobody's of ours.

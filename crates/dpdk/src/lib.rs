@@ -19,9 +19,11 @@ pub mod flow;
 mod log_sink;
 pub mod mbuf;
 pub mod memzone;
+mod orphans;
 pub mod pool;
 mod reap;
 pub mod ring;
+mod share;
 mod sift;
 pub mod stamp;
 pub mod testing;
@@ -36,10 +38,12 @@ pub use eal::{
     Eal, EalConfig, EalError, Lcore, ProcessType, dpdk_version, primary_alive, tsc, tsc_hz,
 };
 pub use memzone::{Memzone, Shared, heap};
+pub use orphans::{Orphans, sweep};
 pub use pool::{Pool, PoolCache};
 pub use reap::{Audit, Recovered, audit, recover};
 pub use ring::Ring;
 pub use stamp::Stamps;
+pub use share::SHARE_FROM;
 
 use thiserror::Error;
 

@@ -1,8 +1,17 @@
 //! The few fields of an mbuf that the data plane reads and writes itself.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use dpdk_sys as ffi;
+
+/// Flag of an mbuf that points at another one's data (`RTE_MBUF_F_INDIRECT`): a clone.
+pub(crate) const INDIRECT: u64 = 1 << 62;
+/// Flag of an mbuf that points at data in no mbuf (`RTE_MBUF_F_EXTERNAL`).
+const EXTERNAL: u64 = 1 << 61;
+
+/// Which sharing an mbuf carries the data of: its tag, and a number that the lcore in it gives only once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Life(u32, u32);
 
 /// An mbuf, by its address in shared memory. Copying the pointer does not copy the packet: who owns
 /// it is the business of [`crate::Burst`] and of the pool.
@@ -86,6 +95,78 @@ impl Mbuf {
     pub(crate) fn tag(&self) -> &AtomicU32 {
         // SAFETY: as above, an aligned u32; other processes write it too, so it is an atomic.
         unsafe { &*self.field::<AtomicU32>(ffi::SPP_MBUF_TAG) }
+    }
+
+    /// Its flags (`ol_flags`), for who owns it.
+    #[inline(always)]
+    pub(crate) fn flags(self) -> u64 {
+        self.shared_flags().load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn shared_flags(&self) -> &AtomicU64 {
+        // SAFETY: as above, an aligned u64; other processes write it too, so it is an atomic.
+        unsafe { &*self.field::<AtomicU64>(ffi::SPP_MBUF_OL_FLAGS) }
+    }
+
+    /// Whether its data lie in another mbuf. What was done to it before it became one, or before it ceased to be one, is
+    /// seen afterwards.
+    #[inline(always)]
+    pub(crate) fn is_clone(self) -> bool {
+        self.shared_flags().load(Ordering::Acquire) & INDIRECT != 0
+    }
+
+    /// The mbuf that a clone of ours points at. Only an address: of what is no clone any more it may be none at all.
+    pub(crate) fn carrier(self) -> Mbuf {
+        // SAFETY: as above, an aligned pointer that others write, too.
+        let data = unsafe { &*self.field::<AtomicUsize>(ffi::SPP_MBUF_BUF_ADDR) };
+        // Our pools have no private data between an mbuf and its buffer.
+        Mbuf((data.load(Ordering::Relaxed) - ffi::SPP_MBUF_SIZE as usize) as *mut ffi::rte_mbuf)
+    }
+
+    /// The sharing whose data it carries; `None` if it is no carrier.
+    pub(crate) fn life(self) -> Option<Life> {
+        let tag = self.tag().load(Ordering::Acquire);
+        // SAFETY: as above, an aligned u32.
+        let generation = unsafe { &*self.field::<AtomicU32>(ffi::SPP_MBUF_GENERATION) };
+        (tag >> 16 == ffi::SPP_SHARED_TAG >> 16)
+            .then(|| Life(tag, generation.load(Ordering::Relaxed)))
+    }
+
+    /// References to it (`rte_mbuf_refcnt_read`).
+    #[inline(always)]
+    pub(crate) fn references(self) -> u16 {
+        // SAFETY: as above, a u16.
+        unsafe { *self.field(ffi::SPP_MBUF_REFCNT) }
+    }
+
+    /// Whether all its segments can become carriers: mbufs of `pool` with their own data and one reference.
+    #[inline(always)]
+    pub(crate) fn can_be_shared(self, pool: *mut ffi::rte_mempool) -> bool {
+        self.segment_can_be_shared(pool) && (self.nb_segs() == 1 || self.rest_can_be_shared(pool))
+    }
+
+    #[cold]
+    fn rest_can_be_shared(self, pool: *mut ffi::rte_mempool) -> bool {
+        let mut n = 0;
+        let all = self.segments().all(|m| {
+            n += 1;
+            m.segment_can_be_shared(pool)
+        });
+        all && n == self.nb_segs()
+    }
+
+    #[inline(always)]
+    fn segment_can_be_shared(self, pool: *mut ffi::rte_mempool) -> bool {
+        // SAFETY: as above, a pointer.
+        let home: *mut ffi::rte_mempool = unsafe { *self.field(ffi::SPP_MBUF_POOL) };
+        home == pool && self.references() == 1 && self.flags() & (INDIRECT | EXTERNAL) == 0
+    }
+
+    /// Whether any of its segments is a clone of ours, which DPDK's own code must not free.
+    pub(crate) fn has_clones(self) -> bool {
+        self.segments()
+            .any(|m| m.is_clone() && m.carrier().life().is_some())
     }
 
     /// Tags the whole chain.

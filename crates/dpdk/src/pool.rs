@@ -201,6 +201,7 @@ impl Pool {
             // SAFETY: a valid pool of mbufs.
             room: usize::from(unsafe { ffi::spp_mempool_data_room(self.raw) })
                 - ffi::SPP_HEADROOM as usize,
+            generation: crate::tsc() as u32,
             _stays_here: PhantomData,
         }
     }
@@ -263,6 +264,8 @@ pub struct PoolCache {
     foreign: Option<(Cache, Depot)>,
     /// Bytes of a packet that an empty mbuf takes.
     room: usize,
+    /// Sharings so far, from a number that no worker before had.
+    generation: u32,
     _stays_here: PhantomData<*const ()>,
 }
 
@@ -279,23 +282,32 @@ impl PoolCache {
     /// if the pool is exhausted, so that nothing which allocates should be polled now.
     #[inline(always)]
     pub fn balance(&mut self) -> bool {
+        self.settle()
+    }
+
+    /// The same, within a burst.
+    #[inline(always)]
+    pub(crate) fn settle(&self) -> bool {
+        self.relieve();
+        self.cache.len() >= LOW || self.top_up()
+    }
+
+    /// Only trims it: called within a burst, before more mbufs are freed. What was taken for copies comes back then;
+    /// topping up for it would move whole magazines to and fro.
+    #[inline(always)]
+    pub fn relieve(&self) {
         if let Some((cache, depot)) = self.foreign
             && cache.len() > 0
         {
             depot.add(cache, self.lcore);
         }
-        let len = self.cache.len();
-        if len < LOW {
-            return self.top_up();
-        }
-        if len > HIGH {
+        if self.cache.len() > HIGH {
             self.trim();
         }
-        true
     }
 
     #[cold]
-    fn top_up(&mut self) -> bool {
+    fn top_up(&self) -> bool {
         self.pool
             .depot
             .take(self.cache, self.lcore, self.owner.tag())
@@ -303,7 +315,7 @@ impl PoolCache {
     }
 
     #[cold]
-    fn trim(&mut self) {
+    fn trim(&self) {
         while self.cache.len() > HIGH && self.pool.depot.fill(self.cache, self.lcore) {}
     }
 
@@ -358,6 +370,13 @@ impl PoolCache {
             Mbuf(*m).own(self.owner.tag());
         }
         true
+    }
+
+    /// Tag and number of a sharing of this lcore. A number comes again only after 2^32 others.
+    #[inline(always)]
+    pub(crate) fn next_sharing(&mut self) -> (u32, u32) {
+        self.generation = self.generation.wrapping_add(1);
+        (ffi::SPP_SHARED_TAG | self.lcore, self.generation)
     }
 
     /// Bytes that go into one mbuf behind its headroom.

@@ -1,11 +1,12 @@
 //! Recovering what a worker held when it died.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use dpdk_sys as ffi;
 
 use crate::mbuf::Mbuf;
+use crate::orphans::Orphans;
 use crate::pool::{Owner, Pool};
 use crate::{Lcore, Ring};
 
@@ -29,12 +30,16 @@ pub struct Recovered {
 /// over tags it before its former place gives it up).
 ///
 /// `driver_held` says that the worker used an Ethernet device whose driver keeps mbufs in its queues under the worker's
-/// tag; they cannot be told apart from those in its cache, so all are left alone and counted.
+/// tag; they cannot be told apart from those in its cache, so all are left alone and counted, but for clones, which no
+/// driver gets.
+///
+/// The carriers of the dead worker's clones are noted in `orphans`, and come back with them or later ([`Orphans::sweep`]).
 pub fn recover(
     pool: &Pool,
     rings: &[Ring],
     dead: u32,
     driver_held: bool,
+    orphans: &mut Orphans,
     lcore: &Lcore,
 ) -> Recovered {
     let tag = Owner::lcore(dead).tag();
@@ -77,28 +82,36 @@ pub fn recover(
         .filter(|(_, head)| head.tag().load(Ordering::Acquire) == tag)
         .map(|(m, _)| m)
         .collect();
+    let mut left = 0;
     if driver_held {
         // From now on they are the driver's: the next worker with this id has no claim to them.
-        for m in &ours {
-            let _ = m
-                .tag()
-                .compare_exchange(tag, 0, Ordering::Relaxed, Ordering::Relaxed);
-        }
-        return Recovered {
-            mbufs: 0,
-            left: ours.len() as u32,
-        };
+        ours.retain(|m| {
+            let clone = m.is_clone();
+            if !clone {
+                left += 1;
+                let _ = m
+                    .tag()
+                    .compare_exchange(tag, 0, Ordering::Relaxed, Ordering::Relaxed);
+            }
+            clone
+        });
     }
-    let mbufs = ours.len() as u32;
-    for m in &ours {
-        // SAFETY: nobody else holds it, as shown above.
+    orphans.suspect(pool, ours.iter().filter(|m| m.is_clone()).copied());
+    let mut mbufs = renew(pool, ours, lcore, &mut left);
+    mbufs += orphans.look(pool, lcore);
+    Recovered { mbufs, left }
+}
+
+/// Makes mbufs fit for use and puts them into the depot. Returns how many; `left` counts those for which there is no room.
+pub(crate) fn renew(pool: &Pool, mut mbufs: Vec<Mbuf>, lcore: &Lcore, left: &mut u32) -> u32 {
+    let all = mbufs.len() as u32;
+    for m in &mbufs {
+        // SAFETY: nobody else holds it, as the caller has found.
         unsafe { ffi::spp_mbuf_renew(m.0) };
     }
-    pool.depot.store(&mut ours, lcore.id());
-    Recovered {
-        mbufs: mbufs - ours.len() as u32,
-        left: ours.len() as u32,
-    }
+    pool.depot.store(&mut mbufs, lcore.id());
+    *left += mbufs.len() as u32;
+    all - mbufs.len() as u32
 }
 
 /// Where the mbufs of a pool are while no worker runs.
@@ -126,9 +139,19 @@ pub fn audit(pool: &Pool, rings: &[Ring]) -> Audit {
         }
     };
     pool.depot.for_each(&mut found);
+    let mut carriers: HashSet<Mbuf> = HashSet::new();
     for ring in rings {
-        ring.for_each(|head| chain(head, &mut found));
+        ring.for_each(|head| {
+            chain(head, |m| {
+                found(m);
+                if m.is_clone() {
+                    carriers.insert(m.carrier());
+                }
+            });
+        });
     }
+    // They lie where their clones are, once.
+    carriers.into_iter().for_each(found);
     let mut audit = Audit::default();
     for (m, count) in places {
         match count {
@@ -150,7 +173,8 @@ fn chain(head: Mbuf, mut each: impl FnMut(Mbuf)) {
     head.segments().take(LONGEST).for_each(&mut each);
 }
 
-fn walk<F: FnMut(Mbuf)>(pool: &Pool, mut each: F) {
+/// Calls `each` for all mbufs of the pool.
+pub(crate) fn walk<F: FnMut(Mbuf)>(pool: &Pool, mut each: F) {
     unsafe extern "C" fn one<F: FnMut(Mbuf)>(
         arg: *mut std::ffi::c_void,
         obj: *mut std::ffi::c_void,

@@ -113,7 +113,7 @@ impl Consumer {
         let n = unsafe { ffi::spp_ring_peek(self.ring.raw, room.as_mut_ptr(), room.len() as u32) }
             as usize;
         if n > 0 {
-            burst.received(n, owner);
+            burst.received_shared(n, owner);
             // SAFETY: the n objects just looked at.
             unsafe { ffi::spp_ring_take(self.ring.raw, n as u32) };
         }
@@ -136,7 +136,7 @@ impl Producer {
     ///
     /// `tagged_consumer` says that the other end is claimed by a worker of ours, which tags what it
     /// takes. If it is not, the tag of what was sent is taken away here: a foreign process may
-    /// have it, and nobody may recover it in our name.
+    /// have it, and nobody may recover it in our name. That process knows nothing of what packets share, either: it gets copies.
     #[inline(always)]
     pub fn send(
         &self,
@@ -146,8 +146,13 @@ impl Producer {
         tagged_consumer: bool,
     ) -> (usize, u64) {
         let ours = cache.owner().tag();
+        let most = if tagged_consumer {
+            burst.len()
+        } else {
+            burst.unshare_front(burst.len(), cache)
+        };
         let chained = burst.segments() as usize != burst.len();
-        let mbufs = burst.mbufs();
+        let mbufs = &mut burst.mbufs()[..most];
         if !tagged_consumer && chained {
             // Beforehand, since afterwards the chain may be freed; who recovers a head takes these with it.
             mbufs.iter().for_each(|m| Mbuf(*m).own_rest(0));

@@ -45,6 +45,7 @@ impl Burst {
         }
         self.recount();
         out.recount();
+        out.set_shared(self.is_shared());
         out.clear(cache);
         left
     }

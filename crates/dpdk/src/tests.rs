@@ -3,13 +3,16 @@
 mod copies;
 mod deals;
 mod every_instruction;
+mod shares;
 mod stepper;
+mod storm;
+mod vlans;
 
 use crate::depot::{HIGH, LOW, MAGAZINE};
 use crate::mbuf::Mbuf;
 use crate::pool::Owner;
 use crate::testing::with_eal;
-use crate::{BURST, Burst, Memzone, Pool, Ring, audit, recover, shared_struct};
+use crate::{BURST, Burst, Memzone, Orphans, Pool, Ring, audit, recover, shared_struct};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const MBUFS: u32 = 4096;
@@ -159,7 +162,7 @@ fn recovery_finds_what_the_dead_held_and_nothing_else() {
             .unwrap();
             ended.recv().unwrap();
             assert_eq!(ring.used(), 128);
-            let found = recover(&pool, &[ring], 1, false, &lcore);
+            let found = recover(&pool, &[ring], 1, false, &mut Orphans::default(), &lcore);
             assert_eq!(found.left, 0);
             assert_eq!(pool.free() + ring.used(), MBUFS, "{found:?}");
             // What was in the ring is whole and can be received by somebody else.
@@ -170,7 +173,7 @@ fn recovery_finds_what_the_dead_held_and_nothing_else() {
                 burst.clear(&mut cache);
             }
             assert_eq!(
-                recover(&pool, &[ring], 1, false, &lcore),
+                recover(&pool, &[ring], 1, false, &mut Orphans::default(), &lcore),
                 crate::Recovered::default()
             );
         },
@@ -200,7 +203,7 @@ fn a_chain_in_a_ring_that_is_half_tagged_stays_whole() {
                 }
                 let before = pool.free();
                 assert_eq!(
-                    recover(&pool, &[ring], 1, false, &lcore),
+                    recover(&pool, &[ring], 1, false, &mut Orphans::default(), &lcore),
                     crate::Recovered::default(),
                     "tags {ours:05b}"
                 );
@@ -257,10 +260,10 @@ fn what_a_driver_may_hold_is_left_to_it_for_good() {
             })
             .unwrap();
             ended.recv().unwrap();
-            let first = recover(&pool, &[], 1, true, &lcore);
+            let first = recover(&pool, &[], 1, true, &mut Orphans::default(), &lcore);
             assert_eq!((first.mbufs, first.left), (0, MAGAZINE as u32));
             // The next worker with this id uses no device: what it left is recovered, the driver's is not.
-            let next = recover(&pool, &[], 1, false, &lcore);
+            let next = recover(&pool, &[], 1, false, &mut Orphans::default(), &lcore);
             assert_eq!(next, crate::Recovered::default());
             assert_eq!(pool.free(), MBUFS - MAGAZINE as u32);
         },
@@ -357,7 +360,18 @@ fn a_worker_that_ends_gives_everything_back() {
                 drop(held);
                 cache.flush();
                 assert_eq!(pool.free(), MBUFS);
-                assert_eq!(recover(&pool, &[], lcore.id(), false, &lcore).mbufs, 0);
+                assert_eq!(
+                    recover(
+                        &pool,
+                        &[],
+                        lcore.id(),
+                        false,
+                        &mut Orphans::default(),
+                        &lcore
+                    )
+                    .mbufs,
+                    0
+                );
                 pool.stock(&lcore);
                 assert_eq!(pool.free(), MBUFS);
             }
@@ -404,7 +418,14 @@ fn what_is_freed_of_a_foreign_pool_passes_through_its_depot() {
             assert_eq!(foreign.give_back(&lcore), 100);
             assert_eq!((foreign.free(), foreign.free_foreign()), (0, 1024));
             // Nobody of ours owns what is theirs again.
-            let found = recover(&foreign, &[ring], lcore.id(), false, &lcore);
+            let found = recover(
+                &foreign,
+                &[ring],
+                lcore.id(),
+                false,
+                &mut Orphans::default(),
+                &lcore,
+            );
             assert_eq!(found, crate::Recovered::default());
             assert_eq!(foreign.give_back(&lcore), 0);
         },
@@ -431,9 +452,16 @@ fn a_magazine_that_a_dead_worker_was_adding_to_keeps_what_it_held() {
             assert_eq!(foreign.depot.claim_room(5), Some((0, 64)));
             assert_eq!(foreign.give_back(&lcore), 0, "nobody waits for it");
             // The first one's end does not take what lies in the magazine meanwhile.
-            let found = recover(&foreign, &[ring], lcore.id(), false, &lcore);
+            let found = recover(
+                &foreign,
+                &[ring],
+                lcore.id(),
+                false,
+                &mut Orphans::default(),
+                &lcore,
+            );
             assert_eq!(found.mbufs, 0);
-            let found = recover(&foreign, &[ring], 5, false, &lcore);
+            let found = recover(&foreign, &[ring], 5, false, &mut Orphans::default(), &lcore);
             assert_eq!((found.mbufs, found.left), (36, 0));
             std::mem::forget(burst);
             assert_eq!(foreign.free(), 100);

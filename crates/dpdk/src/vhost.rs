@@ -354,8 +354,8 @@ impl Link {
         let mbufs = burst.mbufs().as_mut_ptr();
         // SAFETY: `step` mbufs that we own; the device stays while `sending` is set.
         let n = unsafe { ffi::rte_vhost_enqueue_burst(vid, TO_GUEST, mbufs, step as u16) } as usize;
-        // SAFETY: copied, still ours, and forgotten below.
-        unsafe { ffi::rte_pktmbuf_free_bulk(mbufs, n as u32) };
+        // Copied, and forgotten below.
+        burst.free(n);
         (n, burst.passed_on(n))
     }
 

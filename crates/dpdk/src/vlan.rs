@@ -199,12 +199,8 @@ impl Mbuf {
 /// Zeros behind a packet of `len` bytes whose tag is taken out.
 #[inline(always)]
 fn padding(len: u32) -> u32 {
-    let behind = len.wrapping_sub(LEAST);
-    if behind < TAG as u32 {
-        TAG as u32 - behind
-    } else {
-        0
-    }
+    // Of a shorter frame the difference is a huge number.
+    (TAG as u32).saturating_sub(len.wrapping_sub(LEAST))
 }
 
 impl Burst {

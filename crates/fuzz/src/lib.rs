@@ -6,10 +6,12 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 mod commands;
+mod filters;
 mod ports;
 mod wire;
 
 pub use commands::commands;
+pub use filters::filters;
 pub use ports::ports;
 pub use wire::{framer, replies};
 
@@ -17,8 +19,9 @@ pub use wire::{framer, replies};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("commands", commands),
+    ("filters", filters),
     ("framer", framer),
     ("ports", ports),
     ("replies", replies),

@@ -115,17 +115,21 @@ impl Outlet {
         }
     }
 
-    /// Drops and counts what the destination refused. A driver stops at a frame that is too long for it:
-    /// that one goes, and what stands behind it is offered again.
+    /// Drops and counts what the destination refused. A driver stops at a frame that is too long for it, or that shares its
+    /// data and cannot be copied: that one goes, and what stands behind it is offered again.
     #[cold]
     fn refused(&self, cx: &mut Context, burst: &mut Burst) {
         let counters = self.counters;
-        while burst
-            .first_len()
-            .is_some_and(|len| self.dst.is_too_long(len))
-        {
+        while let Some(len) = burst.first_len() {
+            let reason = if self.dst.is_too_long(len) {
+                DropReason::TooBig
+            } else if burst.is_starved() {
+                DropReason::NoMbuf
+            } else {
+                break;
+            };
             burst.clear_front(1, &mut cx.cache);
-            counters.drop_of(DropReason::TooBig, 1);
+            counters.drop_of(reason, 1);
             if !burst.is_empty() {
                 let (sent, bytes) = self.dst.send(cx, burst);
                 add(&counters.tx_packets, sent as u64);
@@ -144,6 +148,14 @@ impl Line {
             Way::Straight(_) => 0,
             Way::Dealt(_, outlets) => outlets.len(),
             Way::Traced(traced) => traced.line.outs(),
+        }
+    }
+
+    /// Whether both lead to one port and to nothing else.
+    pub(crate) fn meets(&self, other: &Line) -> bool {
+        match (&self.way, &other.way) {
+            (Way::Straight(one), Way::Straight(two)) => Arc::ptr_eq(&one.dst, &two.dst),
+            _ => false,
         }
     }
 
@@ -203,8 +215,8 @@ impl Line {
                 element.split(cx, burst, outs, self.entry);
                 for (outlet, out) in outlets.iter().zip(outs) {
                     if !out.is_empty() {
-                        // Each may free and take a burst's worth of mbufs.
-                        cx.cache.balance();
+                        // Each may free a burst's worth of mbufs.
+                        cx.cache.relieve();
                         outlet.send(cx, out);
                     }
                 }

@@ -17,8 +17,8 @@ use crate::port::Context;
 /// How a mirror copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CopyMode {
-    /// Copies share the bytes of long packets with the original; nobody may write them then, which costs
-    /// a copy where it is done all the same.
+    /// Copies share the bytes of long packets with the original, as far as both go to ports that take such packets:
+    /// rings within the panel, vhost, memif and files. Short ones are copied, which costs less.
     #[default]
     Shallow,
     /// Copies have bytes of their own.
@@ -30,7 +30,7 @@ pub enum CopyMode {
 pub struct MirrorOptions {
     /// How it copies.
     pub mode: CopyMode,
-    /// Bytes of a copy at most; whatever the mode is, such copies have bytes of their own. `None`: copies are whole.
+    /// Bytes of a copy at most; what is cut has bytes of its own, whatever the mode is. `None`: copies are whole.
     pub snap: Option<NonZeroU32>,
     /// Which packets it copies. `None`: all.
     pub filter: Option<Filter>,
@@ -38,21 +38,62 @@ pub struct MirrorOptions {
 
 /// A mirror on a worker.
 pub(crate) struct Mirror {
+    mode: CopyMode,
     snap: Option<u32>,
     filter: Option<Matcher>,
-    /// Counters of the copies' outlets.
-    copies: Vec<&'static PatchBlock>,
+    /// Where originals go, and then where copies go.
+    outlets: Vec<Outlet>,
 }
 
 impl Mirror {
     /// One with these outlets, of which the first is that of originals.
     pub(crate) fn new(options: &MirrorOptions, outlets: &[Outlet]) -> Self {
         Mirror {
+            mode: options.mode,
             snap: options.snap.map(NonZeroU32::get),
             filter: options.filter.as_ref().map(Matcher::new),
-            copies: outlets.iter().skip(1).map(|o| o.counters).collect(),
+            outlets: outlets.to_vec(),
         }
     }
+
+    /// Fills `outs` with copies of the packets of `which`.
+    #[inline(always)]
+    fn copy(&self, cx: &mut Context, burst: &mut Burst, outs: &mut [Burst], which: u64) {
+        let Some((main, outlets)) = self.outlets.split_first() else {
+            return;
+        };
+        let may_share = self.mode == CopyMode::Shallow && takes_shared(main);
+        let mut from = 0;
+        while from < outs.len() {
+            // As many neighbours as get the same.
+            let shares = |outlet: &Outlet| may_share && takes_shared(outlet);
+            let of = |i: usize| outlets.get(i).is_some_and(shares);
+            let end = (from + 1..outs.len())
+                .find(|i| of(*i) != of(from))
+                .unwrap_or(outs.len());
+            if of(from) {
+                burst.share_into(which, &mut outs[from..end], self.snap, &mut cx.cache);
+            } else {
+                for out in &mut outs[from..end] {
+                    burst.copy_into(which, out, self.snap, &mut cx.cache);
+                }
+            }
+            from = end;
+        }
+        let wanted = which.count_ones() as usize;
+        for (out, outlet) in outs.iter().zip(outlets) {
+            if out.len() < wanted {
+                let missing = (wanted - out.len()) as u64;
+                outlet.counters.drop_of(DropReason::NoMbuf, missing);
+            }
+        }
+    }
+}
+
+/// Whether packets go there as they are; else one that shares its data would have to be copied on the way, which for an
+/// original may fail.
+fn takes_shared(outlet: &Outlet) -> bool {
+    outlet.stages.is_empty() && outlet.dst.takes_shared()
 }
 
 impl Element for Mirror {
@@ -69,14 +110,8 @@ impl Element for Mirror {
         };
         let all = u64::MAX >> (u64::BITS as usize - burst.len().clamp(1, 64));
         let which = self.filter.as_ref().map_or(all, |f| f.select(burst));
-        if which != 0 {
-            let wanted = which.count_ones() as usize;
-            for (out, block) in outs.iter_mut().zip(&self.copies) {
-                let made = burst.copy_into(which, out, self.snap, &mut cx.cache);
-                if made < wanted {
-                    block.drop_of(DropReason::NoMbuf, (wanted - made) as u64);
-                }
-            }
+        if which != 0 && !burst.is_empty() {
+            self.copy(cx, burst, outs, which);
         }
         main.append(burst);
     }

@@ -302,9 +302,9 @@ impl Port {
             Kind::Vhost { link, .. } => {
                 in_steps(cx, burst, |cx, burst| link.send(&cx.lcore, burst))
             }
-            Kind::Device { queue, .. } => {
-                in_steps(cx, burst, |cx, burst| queue.send(&cx.lcore, burst))
-            }
+            Kind::Device { queue, .. } => in_steps(cx, burst, |cx, burst| {
+                queue.send(&cx.lcore, &cx.cache, burst)
+            }),
             Kind::Pcap(files) => files.send(cx, burst),
             Kind::Memif(socket) => socket.send(cx, burst),
             Kind::Sink(sink) => {
@@ -317,6 +317,17 @@ impl Port {
                 burst.clear(&mut cx.cache);
                 sent
             }
+        }
+    }
+
+    /// Whether packets that share their data may go there as they are: a driver, and a foreign process at the other end of a
+    /// ring, get copies.
+    #[inline(always)]
+    pub(crate) fn takes_shared(&self) -> bool {
+        match &self.kind {
+            Kind::Ring { ends, .. } => Area::holder(ends, Direction::Rx).is_some(),
+            Kind::Device { .. } => false,
+            _ => true,
         }
     }
 
@@ -384,9 +395,10 @@ fn in_steps(
     loop {
         let (n, bytes) = send(cx, burst);
         all = (all.0 + n, all.1 + bytes);
+        // Always: a round may send several bursts, packets and their copies.
+        cx.cache.balance();
         if n == 0 || burst.is_empty() {
             return all;
         }
-        cx.cache.balance();
     }
 }

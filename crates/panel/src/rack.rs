@@ -44,7 +44,7 @@ impl Board {
         if self.rig(name).is_ok() {
             return Err(BoardError::ComponentExists(name.into()));
         }
-        let hand = self.hand_on(cpu)?;
+        let hand = self.hand_with_room(cpu)?;
         let mut wiring = self.wiring().clone();
         wiring.rigs.push(Rig {
             name: name.into(),
@@ -107,6 +107,7 @@ impl Board {
                 port,
                 block,
                 stages,
+                learner: None,
             })
         })
     }
@@ -181,6 +182,21 @@ impl Board {
             rig.edition = edition;
         }
         self.change(wiring)
+    }
+
+    /// The worker of `cpu` with the fewest components: several may share a CPU.
+    fn hand_with_room(&self, cpu: u32) -> Result<usize, BoardError> {
+        let first = self.hand_on(cpu)?;
+        let load = |hand: &usize| {
+            self.wiring()
+                .rigs
+                .iter()
+                .filter(|r| r.hand == *hand)
+                .count()
+        };
+        let all = 0..self.hands().len();
+        let least = all.filter(|h| self.hands()[*h].cpu == cpu).min_by_key(load);
+        Ok(least.unwrap_or(first))
     }
 
     fn rig(&self, name: &str) -> Result<&Rig, BoardError> {

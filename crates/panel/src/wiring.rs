@@ -54,6 +54,8 @@ pub(crate) struct Socket {
     pub(crate) port: PortCode,
     pub(crate) block: &'static PatchBlock,
     pub(crate) stages: Vec<Arc<dyn Stage>>,
+    /// What learns addresses from packets that come in here.
+    pub(crate) learner: Option<Arc<dyn Stage>>,
 }
 
 /// A component.
@@ -93,7 +95,7 @@ impl Rig {
     pub(crate) fn lacks(&self) -> Option<&'static str> {
         let mirror = matches!(self.function, Function::Mirror(_));
         let entries = match &self.function {
-            Function::Classifier(classifier) => !classifier.is_empty(),
+            Function::Classifier(classifier) => classifier.runs(),
             Function::Forward | Function::Merge | Function::Mirror(_) => true,
         };
         match (self.rx.is_empty(), self.tx.len()) {
@@ -137,7 +139,12 @@ impl Rig {
             Some(Line {
                 src: port(socket.port)?,
                 entry: socket.block,
-                stages: socket.stages.clone(),
+                stages: socket
+                    .stages
+                    .iter()
+                    .chain(&socket.learner)
+                    .cloned()
+                    .collect(),
                 way: way.clone(),
             })
         };
@@ -212,7 +219,10 @@ impl Wiring {
             })
         };
         let cables = self.cables.iter().filter(|(_, c)| c.hand == hand);
-        let mut lines: Vec<Line> = cables.filter_map(cable).collect();
+        let mut cables: Vec<_> = cables.collect();
+        // Those into one port side by side: they take turns.
+        cables.sort_by_key(|(_, c)| c.dst);
+        let mut lines: Vec<Line> = cables.into_iter().filter_map(cable).collect();
         for rig in self.rigs.iter().filter(|r| r.hand == hand) {
             lines.extend(rig.lines(&port));
         }

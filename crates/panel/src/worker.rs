@@ -1,5 +1,6 @@
 //! A worker: the loop that moves packets.
 
+use std::ops::Range;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Relaxed, Ordering::Release};
@@ -41,6 +42,38 @@ pub struct Table {
     pub end: bool,
 }
 
+/// Lines that follow each other and lead to one port.
+struct Group {
+    lines: Range<usize>,
+    /// The one that is first in the next round, counted from the beginning of the group.
+    first: usize,
+}
+
+impl Group {
+    /// The groups of a table.
+    fn of(table: &Table, groups: &mut Vec<Group>) {
+        groups.clear();
+        for (at, line) in table.lines.iter().enumerate() {
+            match groups.last_mut() {
+                Some(last) if line.meets(&table.lines[at - 1]) => last.lines.end = at + 1,
+                _ => groups.push(Group {
+                    lines: at..at + 1,
+                    first: 0,
+                }),
+            }
+        }
+    }
+
+    /// Begins with the next line in the next round.
+    #[inline(always)]
+    fn turn(&mut self) {
+        self.first += 1;
+        if self.first >= self.lines.len() {
+            self.first = 0;
+        }
+    }
+}
+
 /// How a rest ended.
 enum Rest {
     /// A source or a new table forbade it.
@@ -70,7 +103,7 @@ impl Worker {
         let mut burst = Burst::new();
         let mut paces: Vec<Pace> = Vec::new();
         let mut outs: Vec<Burst> = Vec::new();
-        let mut first = 0;
+        let mut groups: Vec<Group> = Vec::new();
         let mut generation_of: *const Table = std::ptr::null();
         let mut now = tsc();
         let (mut quiet_polled, mut last_packet) = (now, now);
@@ -90,7 +123,7 @@ impl Worker {
                 paces.resize(table.lines.len(), Pace::default());
                 let most = table.lines.iter().map(Line::outs).max().unwrap_or(0);
                 outs.resize_with(most.max(outs.len()), Burst::new);
-                first = 0;
+                Group::of(table, &mut groups);
                 if table
                     .lines
                     .iter()
@@ -105,22 +138,23 @@ impl Worker {
                 quiet_polled = now;
             }
             let mut moved = 0;
-            // Each line is the first of a round in its turn: of lines into one port that is too slow, all get the same.
-            let (before, from) = table.lines.split_at(first);
-            let (paces_before, paces_from) = paces.split_at_mut(first);
-            let turns = from.iter().zip(paces_from);
-            for (line, pace) in turns.chain(before.iter().zip(paces_before)) {
-                if pace.empty == QUIET_AFTER && !with_quiet {
-                    continue;
+            for group in &mut groups {
+                // Each line into a port is the first in its turn: if that is too slow, all get the same.
+                let lines = &table.lines[group.lines.clone()];
+                let (before, from) = lines.split_at(group.first);
+                let paces = &mut paces[group.lines.clone()];
+                let (paces_before, paces_from) = paces.split_at_mut(group.first);
+                let turns = from.iter().zip(paces_from);
+                for (line, pace) in turns.chain(before.iter().zip(paces_before)) {
+                    if pace.empty == QUIET_AFTER && !with_quiet {
+                        continue;
+                    }
+                    let n = line.carry(&mut cx, &mut burst, &mut outs, pace);
+                    polls += 1;
+                    empty_polls += u64::from(n == 0);
+                    moved += n;
                 }
-                let n = line.carry(&mut cx, &mut burst, &mut outs, pace);
-                polls += 1;
-                empty_polls += u64::from(n == 0);
-                moved += n;
-            }
-            first += 1;
-            if first >= table.lines.len() {
-                first = 0;
+                group.turn();
             }
             rounds += 1;
             let then = std::mem::replace(&mut now, tsc());

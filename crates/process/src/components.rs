@@ -72,11 +72,14 @@ impl Components {
     }
 
     fn make(&mut self, text: &str, change: &ComponentCommand) -> Answer {
-        let result = self.carry_out(change);
-        if let Err(e) = &result {
-            log::warn!("{text}: {e}");
-        }
-        Answer::of(VfReply::done(result).to_json())
+        let reply = match self.carry_out(change) {
+            Ok(()) => VfReply::done(Ok::<(), Error>(())),
+            Err(fault) => {
+                log::warn!("{text}: {fault}");
+                fault.reply()
+            }
+        };
+        Answer::of(reply.to_json())
     }
 }
 

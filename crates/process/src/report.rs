@@ -101,6 +101,8 @@ pub fn kind(function: &Function) -> ComponentKind {
     match function {
         Function::Forward => ComponentKind::Forward,
         Function::Merge => ComponentKind::Merge,
+        Function::Classifier(_) => ComponentKind::Classifier,
+        Function::Mirror(_) => ComponentKind::Mirror,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::command::component::{
 use crate::port::PortName;
 use crate::quotable;
 use crate::reply::ProcessKind;
-pub use observe::observe;
+pub use observe::{entry_of, observe};
 pub use plan::{Form, Plan, plan};
 pub use system::{Processes, System, SystemError, VERSION};
 
@@ -187,8 +187,22 @@ pub struct DesiredComponent {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tx: Vec<Attached>,
     /// What is set of it.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_default",
+        deserialize_with = "known_settings"
+    )]
     pub set: Settings,
+}
+
+/// Settings, and nothing else.
+fn known_settings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Settings, D::Error> {
+    let members = serde_json::Map::deserialize(deserializer)?;
+    if let Some(key) = members.keys().find(|key| !Settings::KEYS.contains(&key.as_str())) {
+        let key = quotable(key);
+        return Err(serde::de::Error::custom(format!("'{key}' cannot be set")));
+    }
+    serde_json::from_value(members.into()).map_err(serde::de::Error::custom)
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

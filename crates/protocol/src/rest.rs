@@ -10,11 +10,11 @@ use crate::reply::ProcessKind;
 pub use request::{
     ClassifierRequest, ComponentPortRequest, ComponentRequest, FlowRequest, FlowRule,
     ForwardRequest, LaunchRequest, MirrorRequest, NumberOrText, PatchRequest, PortRequest,
-    VlanRequest,
+    SettingRequest, VlanRequest,
 };
 pub use status::{
     CaptureCore, CaptureStatus, CapturedPort, ClassifierRow, Component, ComponentPort,
-    ComponentStatus, ComponentVlan,
+    ComponentStatus, ComponentVlan, TableEntry, TablePage,
 };
 
 /// An element of `GET /v1/processes`.

@@ -163,7 +163,7 @@ impl Panel {
     /// The command that starts a worker process: for tests in which it is to fail.
     pub fn nfv_command(&self, id: u32) -> Command {
         let plan = self.plan.nfvs.get(&id).cloned().unwrap_or_default();
-        let bin = self.bin("spp-nfv");
+        let bin = self.bin(plan.bin.unwrap_or("spp-nfv"));
         let program = match plan.cpu {
             Some(cpu) => machine::on_cpu(cpu, bin),
             None => Command::new(bin),

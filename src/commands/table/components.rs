@@ -85,6 +85,38 @@ const DETACH: Command = Command {
     action: Action::Run(component::detach),
 };
 
+/// Another detail and summary for each kind of process.
+const fn set(details: &'static str) -> Command {
+    Command {
+        name: "component set",
+        aliases: &[],
+        args: &[
+            NAME,
+            Arg {
+                name: component::SETTING,
+                values: Values::Rest(Offer::Setting),
+                place: MISSING,
+            },
+        ],
+        summary: "change what a component does, while it runs",
+        details,
+        rest: &["PUT /components/{name}/settings"],
+        wire: &["component set NAME KEY VALUE"],
+        action: Action::Run(component::set),
+    }
+}
+
+const CLEAR: Command = Command {
+    name: "clear",
+    aliases: &[],
+    args: &[],
+    summary: "counters are shown from here on",
+    details: "",
+    rest: &["DELETE /counters"],
+    wire: &["clear"],
+    action: Action::Run(component::clear),
+};
+
 /// Commands of a vf process.
 pub static VF: &[Command] = &[
     Command {
@@ -97,6 +129,7 @@ pub static VF: &[Command] = &[
         wire: &["status"],
         action: Action::Run(component::vf_status),
     },
+    CLEAR,
     EXIT,
     Command {
         name: "component start",
@@ -117,6 +150,10 @@ pub static VF: &[Command] = &[
         action: Action::Run(component::start),
     },
     STOP_COMPONENT,
+    set(
+        "learn on [SECONDS]|off: a classifier learns which addresses are behind its ports, and forgets\n\
+         those that were silent for SECONDS (300).",
+    ),
     Command {
         name: "port add",
         aliases: &[],
@@ -181,6 +218,28 @@ pub static VF: &[Command] = &[
         wire: &["classifier_table del vlan VID MAC PORT"],
         action: Action::Run(classifier::del),
     },
+    Command {
+        name: "classifier_table list",
+        aliases: &[],
+        args: &[
+            Arg {
+                name: "OFFSET",
+                values: Values::Number(0, u32::MAX as u64),
+                place: Place::Optional,
+            },
+            Arg {
+                name: "COUNT",
+                values: Values::Number(1, 1000),
+                place: Place::Optional,
+            },
+        ],
+        summary: "entries with their hits: COUNT (100) from number OFFSET (0) on",
+        details: "First those in force, by component, VLAN (untagged last) and address; then those whose port is\n\
+                  attached to no classifier.",
+        rest: &["GET /classifier_table"],
+        wire: &["classifier_table list OFFSET COUNT"],
+        action: Action::Run(classifier::list),
+    },
 ];
 
 /// Commands of a mirror process.
@@ -195,6 +254,7 @@ pub static MIRROR: &[Command] = &[
         wire: &["status"],
         action: Action::Run(component::mirror_status),
     },
+    CLEAR,
     EXIT,
     Command {
         name: "component start",
@@ -215,6 +275,12 @@ pub static MIRROR: &[Command] = &[
         action: Action::Run(component::start),
     },
     STOP_COMPONENT,
+    set(
+        "copy shallow|deep: copies share the bytes of a packet, or have their own.\n\
+         snap BYTES|off: copies are cut to so many bytes (14 to 65535).\n\
+         filter KEY VALUE…|off: only such packets are copied: src, dst, vlan, ethertype, ip-src, ip-dst,\n\
+         proto, sport, dport, such as `filter vlan 100 proto tcp dport 80`.",
+    ),
     Command {
         name: "port add",
         aliases: &[],

@@ -2,14 +2,18 @@
 
 use protocol::command::ComponentCommand;
 use protocol::command::component::{
-    ClassifierEntry, ComponentKind, ComponentName, Direction, MAX_CORE, Refusal, VlanTag, vlan_id,
+    ClassifierEntry, ComponentKind, ComponentName, Direction, MAX_CORE, Refusal, Setting, VlanTag,
+    vlan_id,
 };
 use protocol::reply::ProcessKind;
 use serde_json::Value;
 
+use super::Shared;
 use super::answer::Answer;
 use super::body::{Fields, invalid};
 use super::errors::RestError;
+use crate::peer::Peer;
+use crate::{change, original};
 
 const NO_CORE: RestError = out_of_range(Refusal::CORE, "core has to be 0 to 127.");
 const NO_PORT_VID: RestError = out_of_range(Refusal::PORT_VID, "The VLAN id has to be 0 to 4095.");
@@ -147,6 +151,36 @@ fn classifier_vlan(value: &Value) -> Answer<u16> {
     };
     let id = id.and_then(|id| vlan_id(id).ok());
     id.ok_or(NO_VLAN_ID)
+}
+
+/// `{"key": …, "value": …}`
+pub(crate) fn set(fields: &Fields, path: &str) -> Answer<ComponentCommand> {
+    fields.require(&["key", "value"])?;
+    let key = fields.text("key")?;
+    let given = fields.get("value")?;
+    let value = match given {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => {
+            return Err(invalid(
+                "value",
+                other,
+                "It has to be a string or a number.",
+            ));
+        }
+    };
+    let words: Vec<&str> = std::iter::once(key)
+        .chain(value.split_ascii_whitespace())
+        .collect();
+    let setting = Setting::parse(&words).map_err(|error| invalid("value", given, error))?;
+    let name = name(path)?;
+    Ok(ComponentCommand::Set { name, setting })
+}
+
+/// Shows counters of a process of ours from here on.
+pub(crate) async fn clear(shared: &Shared, peer: &Peer) -> Answer<()> {
+    original::has_it(peer, "it has no counters")?;
+    change::ask(shared, peer, "clear").await.map(|_| ())
 }
 
 fn name(text: &str) -> Answer<ComponentName> {

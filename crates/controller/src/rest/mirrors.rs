@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use protocol::reply::ProcessKind::Mirror;
-use protocol::rest::{ComponentPortRequest, ComponentStatus, MirrorRequest};
+use protocol::rest::{ComponentPortRequest, ComponentStatus, MirrorRequest, SettingRequest};
 
 use super::answer::{Answer, Done, Json};
 use super::body::{Body, Params};
@@ -64,4 +64,23 @@ pub(crate) async fn ports(
     change::make(&shared, &peer, &command.into())
         .await
         .map(|_| Done)
+}
+
+/// Sets something of a component.
+#[utoipa::path(put, path = "/v1/mirrors/{id}/components/{name}/settings", tag = "mirrors",
+    request_body = SettingRequest, responses((status = 204, description = "Done")))]
+pub(crate) async fn set(State(shared): State<Shared>, params: Params, body: Body) -> Answer<Done> {
+    let peer = shared.secondary(Mirror, params.text(0))?;
+    let command = components::set(&body.fields()?, params.text(1))?;
+    change::make(&shared, &peer, &command.into())
+        .await
+        .map(|_| Done)
+}
+
+/// Shows counters from here on.
+#[utoipa::path(delete, path = "/v1/mirrors/{id}/counters", tag = "mirrors",
+    responses((status = 204, description = "Done")))]
+pub(crate) async fn clear(State(shared): State<Shared>, params: Params) -> Answer<Done> {
+    let peer = shared.secondary(Mirror, params.text(0))?;
+    components::clear(&shared, &peer).await.map(|()| Done)
 }

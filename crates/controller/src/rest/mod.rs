@@ -39,6 +39,7 @@ mod probes;
 mod results;
 mod serve;
 mod system;
+pub(crate) mod table;
 mod vfs;
 
 use std::path::Path;
@@ -127,11 +128,15 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(resource(routes!(vfs::start)))
         .routes(resource(routes!(vfs::stop)))
         .routes(resource(routes!(vfs::ports)))
-        .routes(resource(routes!(vfs::classifier_table)))
+        .routes(resource(routes!(table::list, vfs::classifier_table)))
+        .routes(resource(routes!(vfs::set)))
+        .routes(resource(routes!(vfs::clear)))
         .routes(resource(routes!(mirrors::status, mirrors::exit)))
         .routes(resource(routes!(mirrors::start)))
         .routes(resource(routes!(mirrors::stop)))
         .routes(resource(routes!(mirrors::ports)))
+        .routes(resource(routes!(mirrors::set)))
+        .routes(resource(routes!(mirrors::clear)))
         .routes(resource(routes!(pcaps::status, pcaps::exit)))
         .routes(resource(routes!(pcaps::capture)))
         .routes(resource(routes!(probes::latencies, probes::latency)))

@@ -29,7 +29,7 @@ pub(crate) async fn info(shared: &Shared, peer: &Peer) -> Answer<Map<String, Val
 pub(crate) async fn components(shared: &Shared, peer: &Peer) -> Answer<Json> {
     let mut info = info(shared, peer).await?;
     let mut ports = Vec::new();
-    for kind in ["phy", "vhost", "ring"] {
+    for kind in ["phy", "vhost", "ring", "pcap", "nullpmd", "tap", "memif"] {
         let numbers = info
             .get(kind)
             .and_then(Value::as_array)
@@ -49,6 +49,8 @@ pub(crate) async fn components(shared: &Shared, peer: &Peer) -> Answer<Json> {
     put("ports", Some(Value::Array(ports)));
     put("master-lcore", info.remove("master-lcore"));
     put("components", info.remove("core"));
-    put("classifier_table", info.remove("classifier_table"));
+    for table in ["classifier_table", "classifier_table_size"] {
+        put(table, info.remove(table));
+    }
     Ok(Json::of(&answer))
 }

@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use protocol::reply::ProcessKind::Vf;
-use protocol::rest::{ClassifierRequest, ComponentPortRequest, ComponentRequest, ComponentStatus};
+use protocol::rest::{
+    ClassifierRequest, ComponentPortRequest, ComponentRequest, ComponentStatus, SettingRequest,
+};
 
 use super::answer::{Answer, Done, Json};
 use super::body::{Body, Params};
@@ -79,4 +81,23 @@ pub(crate) async fn classifier_table(
     change::make(&shared, &peer, &command.into())
         .await
         .map(|_| Done)
+}
+
+/// Sets something of a component.
+#[utoipa::path(put, path = "/v1/vfs/{id}/components/{name}/settings", tag = "vfs",
+    request_body = SettingRequest, responses((status = 204, description = "Done")))]
+pub(crate) async fn set(State(shared): State<Shared>, params: Params, body: Body) -> Answer<Done> {
+    let peer = shared.secondary(Vf, params.text(0))?;
+    let command = components::set(&body.fields()?, params.text(1))?;
+    change::make(&shared, &peer, &command.into())
+        .await
+        .map(|_| Done)
+}
+
+/// Shows counters from here on.
+#[utoipa::path(delete, path = "/v1/vfs/{id}/counters", tag = "vfs",
+    responses((status = 204, description = "Done")))]
+pub(crate) async fn clear(State(shared): State<Shared>, params: Params) -> Answer<Done> {
+    let peer = shared.secondary(Vf, params.text(0))?;
+    components::clear(&shared, &peer).await.map(|()| Done)
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use protocol::command::Change;
-use protocol::desired::{Desired, Plan, observe, plan};
+use protocol::command::component::{ClassifierEntry, MAX_LISTED};
+use protocol::desired::{Desired, Plan, entry_of, observe, plan};
 use protocol::rest::FailedCommand;
 use tokio::time::{Instant, sleep};
 
@@ -11,7 +12,7 @@ use super::memory::{Entry, Outcome, Pending, Record, What};
 use super::{State, form_of, name_of};
 use crate::change;
 use crate::peer::{Peer, PeerError};
-use crate::rest::{RestError, Shared};
+use crate::rest::{RestError, Shared, table};
 
 /// What fails is tried again for this time: a ring's end that a process held which was killed is free
 /// only when the primary has cleaned up after it.
@@ -243,14 +244,30 @@ pub(crate) async fn clear_doubts(shared: &Shared, peer: &Peer) -> Result<(), Res
 
 /// What the process has, by its status.
 pub(super) async fn observed(shared: &Shared, peer: &Peer) -> Result<Desired, RestError> {
+    let nonsense = |words| PeerError::Nonsense {
+        name: peer.name(),
+        words,
+    };
     let status = change::ask(shared, peer, "status").await?;
-    observe(peer.kind, &status).map_err(|words| {
-        PeerError::Nonsense {
-            name: peer.name(),
-            words,
+    let mut has = observe(peer.kind, &status).map_err(nonsense)?;
+    if status.pointer("/info/classifier_table_size").is_some() {
+        has.classifier = whole_table(shared, peer).await?;
+    }
+    Ok(has)
+}
+
+/// The whole table of a classifier, of which a status shows only the beginning.
+async fn whole_table(shared: &Shared, peer: &Peer) -> Result<Vec<ClassifierEntry>, RestError> {
+    let mut entries = Vec::new();
+    loop {
+        let page = table::page(shared, peer, entries.len(), MAX_LISTED).await?;
+        let rows = page.entries.iter().map(|entry| entry_of(&entry.row));
+        let before = entries.len();
+        entries.extend(rows.flatten());
+        if entries.len() >= page.total || entries.len() == before {
+            return Ok(entries);
         }
-        .into()
-    })
+    }
 }
 
 /// The same of a process that may be busy: it has as long as for a command.

@@ -1,5 +1,6 @@
 //! A worker that is killed, or stopped, at each single instruction of what moves mbufs.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::burst::{BURST, Burst};
 use crate::mbuf::Mbuf;
 use crate::tests::stepper::{BYSTANDER, LONG, Mould, STEPPED, between_marks, choose, with_mould};
-use crate::{Audit, Eal, Lcore, Pool, Ring, audit, recover};
+use crate::{Eal, Lcore, Orphans, Pool, Ring, audit, recover};
 
 /// Eight magazines: the stopped one holds four at most.
 const MBUFS: u32 = 2048;
@@ -37,7 +38,37 @@ enum Does {
     /// To a ring whose consumer is none of ours.
     SendForeign,
     Receive,
+    /// Copy packets.
+    Copy,
+    /// Share packets with another burst.
+    Share,
+    /// Free packets whose clones lie in the ring.
+    FreeFirst,
+    /// Free packets whose clones are gone.
+    FreeLast,
+    /// Copy packets whose clones lie in the ring.
+    Unshare,
+    /// Take back packets whose clones are gone.
+    Adopt,
+    /// Receive and free packets whose clones somebody else has.
+    FreeReceived,
 }
+
+impl Does {
+    /// Packets that lie in the ring afterwards; of those that are received it is all or none.
+    fn in_ring(self) -> usize {
+        match self {
+            Does::Send | Does::SendForeign | Does::Receive => BURST,
+            Does::FreeFirst | Does::Unshare | Does::FreeReceived => SHARED.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// Lengths of packets that are shared; the first one is copied.
+const SHARED: [usize; 3] = [60, 256, 500];
+/// Bytes in a segment of them: so few are copied without a look at where they lie, by the same instructions each time.
+const SHARED_ROOM: usize = 256;
 
 /// An operation by its name, and the place in the ring where it begins.
 struct Operation {
@@ -58,7 +89,7 @@ const fn operation(name: &'static str, does: Does, slot: u32, long: usize) -> Op
 }
 
 const WRAPS: u32 = RING - 20;
-const OPERATIONS: [Operation; 10] = [
+const OPERATIONS: [Operation; 17] = [
     operation("take a magazine", Does::Take, 0, LONG),
     operation("fill a magazine", Does::Fill, 0, LONG),
     operation("flush the cache", Does::Flush, 0, LONG),
@@ -74,10 +105,23 @@ const OPERATIONS: [Operation; 10] = [
         WRAPS,
         LONG,
     ),
+    operation("copy", Does::Copy, 0, LONG),
+    operation("share", Does::Share, 0, LONG),
+    operation("free what is shared", Does::FreeFirst, 0, LONG),
+    operation("free the last of what is shared", Does::FreeLast, 0, LONG),
+    operation("copy what is shared", Does::Unshare, 0, LONG),
+    operation("take the last of what is shared", Does::Adopt, 0, LONG),
+    operation(
+        "receive and free what is shared",
+        Does::FreeReceived,
+        0,
+        LONG,
+    ),
 ];
 const MAGAZINES: Range<usize> = 0..3;
 const CACHE: Range<usize> = 3..5;
 const RINGS: Range<usize> = 5..10;
+const SHARES: Range<usize> = 10..17;
 
 #[test]
 fn a_kill_at_any_instruction_of_moving_a_magazine_costs_nothing() {
@@ -103,6 +147,15 @@ fn a_kill_at_any_instruction_of_passing_a_burst_through_a_ring_costs_nothing() {
         "tests::every_instruction::a_kill_at_any_instruction_of_passing_a_burst_through_a_ring_costs_nothing",
         1,
         RINGS,
+    );
+}
+
+#[test]
+fn a_kill_at_any_instruction_of_sharing_packets_costs_nothing() {
+    every_instruction(
+        "tests::every_instruction::a_kill_at_any_instruction_of_sharing_packets_costs_nothing",
+        0,
+        SHARES,
     );
 }
 
@@ -138,9 +191,44 @@ fn operate(does: Does, pool: &Pool, ring: &Ring, lcore: &Lcore) {
         assert_eq!(n, BURST);
         return;
     }
+    if does == Does::FreeReceived {
+        let owner = cache.owner();
+        between_marks(|| {
+            assert!(cache.balance());
+            ring.consumer().receive(lcore, owner, &mut burst);
+            burst.clear(&mut cache);
+        });
+        return;
+    }
     assert!(cache.balance());
     match does {
-        Does::Take | Does::Receive => {}
+        Does::Take | Does::Receive | Does::FreeReceived => {}
+        Does::Copy => {
+            several(&mut burst, &mut cache);
+            let mut out = Burst::new();
+            let n = between_marks(|| burst.copy_into(u64::MAX, &mut out, None, &mut cache));
+            assert_eq!(n, SHARED.len());
+        }
+        Does::Share => {
+            several(&mut burst, &mut cache);
+            let mut outs = [Burst::new(), Burst::new()];
+            between_marks(|| burst.share_into(u64::MAX, &mut outs, None, &mut cache));
+            assert_eq!(outs[1].len(), SHARED.len());
+        }
+        Does::FreeFirst | Does::FreeLast | Does::Unshare | Does::Adopt => {
+            let mut other = shared(&mut burst, &mut cache);
+            if matches!(does, Does::FreeFirst | Does::Unshare) {
+                let (n, _) = ring.producer().send(lcore, &cache, &mut other, true);
+                assert_eq!(n, SHARED.len());
+            } else {
+                other.clear(&mut cache);
+            }
+            if matches!(does, Does::FreeFirst | Does::FreeLast) {
+                between_marks(|| burst.clear(&mut cache));
+            } else {
+                assert_eq!(between_marks(|| burst.unshare(&mut cache)), SHARED.len());
+            }
+        }
         Does::Alloc => assert_eq!(between_marks(|| cache.alloc(&mut burst, BURST)), BURST),
         Does::Fill => {
             // 512 in the cache: a magazine too many.
@@ -186,6 +274,24 @@ fn packets(burst: &mut Burst, cache: &mut crate::PoolCache, first: u8) {
     }
 }
 
+/// Some packets, numbered from 0 on.
+fn several(burst: &mut Burst, cache: &mut crate::PoolCache) {
+    for (i, len) in SHARED.iter().enumerate() {
+        assert_eq!(cache.alloc(burst, 1), 1);
+        assert!(burst.write_frame(i, &vec![i as u8; *len], cache, SHARED_ROOM));
+    }
+}
+
+/// The same, and who shares them.
+fn shared(burst: &mut Burst, cache: &mut crate::PoolCache) -> Burst {
+    several(burst, cache);
+    let mut outs = [Burst::new()];
+    burst.share_into(u64::MAX, &mut outs, None, cache);
+    let [other] = outs;
+    assert!(burst.is_shared() && other.len() == SHARED.len());
+    other
+}
+
 /// Takes all packets out of a ring; gives their numbers.
 fn drain(ring: &Ring, lcore: &Lcore, cache: &mut crate::PoolCache) -> Vec<u8> {
     let mut burst = Burst::new();
@@ -225,6 +331,9 @@ struct Panel {
     passed: u32,
     ask: Sender<OtherEnd>,
     answer: Receiver<usize>,
+    orphans: Orphans,
+    /// What we share with the stopped one.
+    kept: Burst,
 }
 
 impl Panel {
@@ -250,6 +359,8 @@ impl Panel {
             passed: 0,
             ask,
             answer,
+            orphans: Orphans::default(),
+            kept: Burst::new(),
         }
     }
 
@@ -317,6 +428,12 @@ impl Panel {
             );
             self.passed += BURST as u32;
         }
+        if operation.does == Does::FreeReceived {
+            cache.balance();
+            let mut other = shared(&mut self.kept, &mut cache);
+            let (n, _) = producer.send(&self.lcore, &cache, &mut other, true);
+            assert_eq!(n, SHARED.len());
+        }
         cache.flush();
         self.pool.stock(&self.lcore);
     }
@@ -337,13 +454,20 @@ impl Panel {
     }
 
     /// What the primary's reaper does.
-    fn recover(&self, does: Does) {
+    fn recover(&mut self, does: Does) {
         match does {
             Does::Send | Does::SendForeign => self.ring.mend(true),
-            Does::Receive => self.ring.mend(false),
+            Does::Receive | Does::FreeReceived => self.ring.mend(false),
             _ => false,
         };
-        let found = recover(&self.pool, &self.rings, STEPPED, false, &self.lcore);
+        let found = recover(
+            &self.pool,
+            &self.rings,
+            STEPPED,
+            false,
+            &mut self.orphans,
+            &self.lcore,
+        );
         assert_eq!(found.left, 0);
     }
 
@@ -352,20 +476,28 @@ impl Panel {
     fn check(&mut self, operation: &Operation, n: usize, more: usize) {
         let at = format!("{} at instruction {n}", operation.name);
         self.pool.stock(&self.lcore);
-        assert_eq!(audit(&self.pool, &self.rings), Audit::default(), "{at}");
+        // What is nobody's has come back at once, and what is kept here is in no place that an audit looks at.
+        let kept = self.kept.segments() + self.carriers_of_kept();
+        let found = audit(&self.pool, &self.rings);
+        assert_eq!((found.missing, found.twice), (kept, 0), "{at}");
         for ring in self.rings {
             assert!(!ring.mend(true) && !ring.mend(false), "{at}");
         }
         let mut cache = self.pool.cache(&self.lcore);
         let numbers = drain(&self.ring, &self.lcore, &mut cache);
+        for i in 0..self.kept.len() {
+            let mut frame = vec![0xff; SHARED[i]];
+            assert_eq!(self.kept.copy_packet(i, &mut frame), Some(SHARED[i]));
+            assert!(frame.iter().all(|byte| usize::from(*byte) == i), "{at}");
+        }
+        self.kept.clear(&mut cache);
         let sends = matches!(operation.does, Does::Send | Does::SendForeign);
         // A burst that is sent or received has left its place as a whole, or not at all.
-        let (first, least, most) = if sends {
-            (0, 0, BURST)
-        } else if operation.does == Does::Receive {
-            (BURST + more - numbers.len(), more, BURST + more)
-        } else {
-            (0, 0, 0)
+        let all = operation.does.in_ring();
+        let (first, least, most) = match operation.does {
+            Does::Receive => (all + more - numbers.len(), more, all + more),
+            Does::FreeFirst | Does::Unshare => (0, all, all),
+            _ => (0, 0, all),
         };
         assert!(
             [least, most].contains(&numbers.len())
@@ -375,28 +507,44 @@ impl Panel {
                     .eq(first..first + numbers.len()),
             "{at}: {numbers:?}"
         );
-        if sends {
-            self.passed += numbers.len() as u32;
+        match operation.does {
+            Does::FreeFirst | Does::Unshare | Does::FreeReceived => self.passed += all as u32,
+            _ if sends => self.passed += numbers.len() as u32,
+            _ => {}
         }
         cache.flush();
+        self.orphans.look(&self.pool, &self.lcore);
+        assert!(self.orphans.is_empty(), "{at}");
         self.pool.stock(&self.lcore);
         assert_eq!(self.pool.free(), MBUFS, "{at}");
         // Drivers take what lies in the pool without looking at it.
         self.pool
             .depot
-            .for_each(|m| assert_eq!(fresh(m), (1, 1, true), "{at}"));
+            .for_each(|m| assert_eq!(fresh(m), (1, 1, true, true), "{at}"));
     }
 }
 
-/// References, segments, and whether it is the last of its chain.
-fn fresh(m: Mbuf) -> (u16, u16, bool) {
-    // SAFETY: a valid mbuf; the offset is that of a u16.
-    let references = unsafe {
-        *m.0.cast::<u8>()
-            .add(dpdk_sys::SPP_MBUF_REFCNT as usize)
-            .cast()
-    };
-    (references, m.nb_segs(), m.next().is_null())
+impl Panel {
+    /// Carriers of which a clone is kept and none is in the ring.
+    fn carriers_of_kept(&self) -> u32 {
+        let carriers = |head: Mbuf| head.segments().filter(|m| m.is_clone()).map(Mbuf::carrier);
+        let mut kept: HashSet<Mbuf> = (0..self.kept.len())
+            .filter_map(|i| self.kept.mbuf(i))
+            .flat_map(carriers)
+            .collect();
+        self.ring.for_each(|head| {
+            carriers(head).for_each(|m| {
+                kept.remove(&m);
+            });
+        });
+        kept.len() as u32
+    }
+}
+
+/// References, segments, whether it is the last of its chain, and whether it has its own data.
+fn fresh(m: Mbuf) -> (u16, u16, bool, bool) {
+    let own = m.carrier() == m && !m.is_clone();
+    (m.references(), m.nb_segs(), m.next().is_null(), own)
 }
 
 /// What the other workers do meanwhile: allocate and free so much that magazines are taken and filled, pass

@@ -90,7 +90,10 @@ pub fn with_mould(
                 status.success() && output.contains("1 passed"),
                 "{name} failed in its own process ({status}):\n{output}"
             );
-            for line in output.lines().filter(|line| line.contains("instructions")) {
+            for line in output
+                .lines()
+                .filter(|line| line.contains(" instructions") || line.contains(" kills"))
+            {
                 println!("{line}");
             }
             wait_until("the mould to end", SOON, || marked(&place.0).is_empty());
@@ -146,6 +149,11 @@ pub fn between_marks<R>(work: impl FnOnce() -> R) -> R {
     let result = work();
     let _ = raise(END);
     result
+}
+
+/// Where an operation begins that goes on until it is killed.
+pub fn begin() {
+    let _ = raise(BEGIN);
 }
 
 /// The secondary that forks, as the primary sees it.
@@ -278,6 +286,11 @@ impl Stepped {
     pub fn go_on(&self) {
         ptrace::cont(self.pid, None).unwrap();
         assert_eq!(self.stop(), END);
+    }
+
+    /// Lets it go on, until it is killed.
+    pub fn run(&self) {
+        ptrace::cont(self.pid, None).unwrap();
     }
 
     /// Address of its next instruction.

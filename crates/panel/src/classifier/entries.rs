@@ -1,55 +1,36 @@
-//! The entries of a process and the tables that are made of them.
-//!
-//! An entry belongs to a port, whether that is attached to a classifier or not. Each classifier has a desk: the table
-//! that its worker uses, and what the control thread needs to change it in place.
+//! The entries of a process, whether their ports are attached to a classifier or not, and the tables made of them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use crate::code::PortCode;
 use crate::wiring::{Function, Rig, Wiring};
 
-use super::Classifier;
+use super::desk::Desk;
 use super::key::Key;
-use super::lookup::{Crowded, Lookup};
+use super::learn::Learning;
 
 /// What is known of an entry.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
-    /// Hits in slots that are no longer used, without those before the last clear.
-    hits: u64,
+    /// Hits in tables that are no longer used, without those before the last clear.
+    pub(super) hits: u64,
+    /// When it is forgotten, in seconds of the board's clock, if it was learned.
+    pub(super) until: Option<u64>,
 }
 
-/// An entry in force.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    slot: usize,
-    port: PortCode,
-}
+/// Entries by what they stand for.
+pub(super) type Known = BTreeMap<(Key, PortCode), Entry>;
 
-/// The table of a component.
-pub(crate) struct Desk {
-    lookup: Arc<Lookup>,
-    /// Ports by outlet, in the order of their attachment.
-    ports: Vec<PortCode>,
-    outlets: HashMap<PortCode, u8>,
-    /// Entries in force.
-    places: BTreeMap<Key, Place>,
-    /// Entries of an outlet in a VLAN.
-    members: BTreeMap<(u16, u8), u32>,
-    /// A new table is needed.
-    crowded: bool,
-}
+/// Tables by component.
+pub(crate) type Tables = BTreeMap<String, Desk>;
 
 /// All entries of a process.
 #[derive(Default)]
 pub(crate) struct Entries {
-    pub(super) known: BTreeMap<(Key, PortCode), Entry>,
-    desks: Tables,
+    pub(super) known: Known,
+    pub(super) desks: Tables,
+    pub(super) learning: Learning,
 }
-
-/// Tables by component.
-pub(crate) type Tables = BTreeMap<String, Desk>;
 
 /// An entry as it stands in a list.
 pub(super) struct Listed<'a> {
@@ -58,137 +39,42 @@ pub(super) struct Listed<'a> {
     /// Its component, if it is in force there.
     pub(super) component: Option<&'a str>,
     pub(super) hits: u64,
+    pub(super) learned: bool,
 }
 
-impl Desk {
-    /// The table for ports in the order of their attachment.
-    fn new(known: &BTreeMap<(Key, PortCode), Entry>, ports: Vec<PortCode>) -> Self {
-        let outlets: HashMap<PortCode, u8> = (0..).zip(&ports).map(|(i, p)| (*p, i)).collect();
-        let mut members = BTreeMap::new();
-        let mut winners: Vec<(Key, u8)> = Vec::new();
-        for (key, port) in known.keys() {
-            let Some(outlet) = outlets.get(port) else {
-                continue;
-            };
-            *members.entry((key.vlan(), *outlet)).or_insert(0) += 1;
-            match winners.last_mut() {
-                Some((last, best)) if last == key => *best = (*best).max(*outlet),
-                _ => winners.push((*key, *outlet)),
-            }
-        }
-        let mut room = winners.len();
-        // Again, with other seeds and more room, in the case that too many keys lie in one place.
-        let (lookup, places) = loop {
-            let lookup = Lookup::with_room(room);
-            let place = |(key, outlet): &(Key, u8)| {
-                let port = ports[usize::from(*outlet)];
-                let slot = lookup.insert(*key, *outlet)?;
-                Ok((*key, Place { slot, port }))
-            };
-            match winners.iter().map(place).collect::<Result<_, Crowded>>() {
-                Ok(places) => break (lookup, places),
-                Err(Crowded) => room *= 2,
-            }
-        };
-        for (vlan, outlet) in members.keys() {
-            lookup.set_member(*vlan, *outlet, true);
-        }
-        Desk {
-            lookup: Arc::new(lookup),
-            ports,
-            outlets,
-            places,
-            members,
-            crowded: false,
-        }
-    }
+/// The worker did not let go of its table.
+#[derive(Debug)]
+pub(super) struct Stuck;
 
-    /// Whether it still fits the ports of its component.
-    fn fits(&self, rig: &Rig) -> bool {
-        let ports = rig.tx.iter().map(|s| &s.port);
-        let Function::Classifier(classifier) = &rig.function else {
-            return false;
-        };
-        !self.crowded && Arc::ptr_eq(&classifier.lookup, &self.lookup) && ports.eq(&self.ports)
-    }
-
-    /// Brings what the table says of a key in line with what is known. What it cannot do in place it leaves to a new
-    /// table.
-    fn revise(&mut self, known: &mut BTreeMap<(Key, PortCode), Entry>, key: Key) {
-        let all = known.range((key, PortCode::LEAST)..=(key, PortCode::MOST));
-        let winner = all.filter_map(|((_, port), _)| self.outlets.get(port).copied());
-        let winner = winner
-            .max()
-            .map(|outlet| (outlet, self.ports[usize::from(outlet)]));
-        let old = self.places.get(&key).copied();
-        if old.map(|o| o.port) == winner.map(|(_, port)| port) {
-            return;
-        }
-        match winner {
-            Some((outlet, port)) => match self.lookup.insert(key, outlet) {
-                Ok(slot) => {
-                    self.places.insert(key, Place { slot, port });
-                }
-                Err(Crowded) => {
-                    self.crowded = true;
-                    return;
-                }
-            },
-            None => {
-                self.places.remove(&key);
-            }
-        }
-        if let Some(old) = old {
-            self.lookup.kill(old.slot);
-            self.harvest(known, key, old);
-        }
-        // A component without an entry does not run, which is for the board to say to the worker.
-        self.crowded |= self.places.is_empty() || self.lookup.is_empty();
-    }
-
-    /// Counts an entry of `port` in a VLAN that has come or gone.
-    fn count(&mut self, port: PortCode, vlan: u16, came: bool) {
-        let Some(outlet) = self.outlets.get(&port).copied() else {
-            return;
-        };
-        let n = self.members.entry((vlan, outlet)).or_insert(0);
-        *n = if came { *n + 1 } else { n.saturating_sub(1) };
-        match (*n, came) {
-            (1, true) => self.lookup.set_member(vlan, outlet, true),
-            (0, _) => {
-                self.members.remove(&(vlan, outlet));
-                self.lookup.set_member(vlan, outlet, false);
-            }
-            _ => {}
-        }
-    }
-
-    /// Keeps the hits of a slot that is no longer used.
-    fn harvest(&self, known: &mut BTreeMap<(Key, PortCode), Entry>, key: Key, place: Place) {
-        if let Some(entry) = known.get_mut(&(key, place.port)) {
-            entry.hits = entry.hits.wrapping_add(self.lookup.hits(place.slot));
-        }
-    }
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// It is new.
+    Came,
+    /// It is no more.
+    Went,
+    /// It is another kind of entry now.
+    Stayed,
 }
+
+/// Entries of one component, and what became of them.
+pub(super) type Events = Vec<(Key, PortCode, Event)>;
 
 impl Entries {
     /// Gives the classifiers of a planned wiring the tables that they need; `edition` numbers what is changed.
-    pub(crate) fn plan(&self, wiring: &mut Wiring, edition: u64) -> Tables {
+    pub(crate) fn plan(&mut self, wiring: &mut Wiring, edition: u64) -> Tables {
         let mut tables = Tables::new();
         for rig in &mut wiring.rigs {
-            if !matches!(rig.function, Function::Classifier(_)) {
-                continue;
-            }
-            if self.desks.get(&rig.name).is_some_and(|d| d.fits(rig)) {
+            let fits = self.desks.get(&rig.name).is_some_and(|d| d.fits(rig));
+            if fits || !matches!(rig.function, Function::Classifier(_)) {
                 continue;
             }
             let desk = Desk::new(&self.known, rig.tx.iter().map(|s| s.port).collect());
-            rig.function = Function::Classifier(Classifier {
-                lookup: desk.lookup.clone(),
-            });
+            rig.function = Function::Classifier(desk.classifier());
             rig.edition = edition;
             tables.insert(rig.name.clone(), desk);
         }
+        self.learning.plan(wiring, edition);
         tables
     }
 
@@ -199,53 +85,65 @@ impl Entries {
             wiring.rigs.iter().any(|r| r.name == name && classifies(r))
         };
         let gone: Vec<String> = self.desks.keys().filter(|n| !kept(n)).cloned().collect();
-        for name in gone.iter().chain(tables.keys()) {
-            if let Some(old) = self.desks.remove(name) {
-                for (key, place) in &old.places {
-                    old.harvest(&mut self.known, *key, *place);
+        for old in gone.iter().chain(tables.keys()) {
+            let old = self.desks.remove(old);
+            for (key, port, hits) in old.iter().flat_map(Desk::past) {
+                if let Some(entry) = self.known.get_mut(&(key, port)) {
+                    entry.hits = entry.hits.wrapping_add(hits);
                 }
             }
         }
         self.desks.extend(tables);
+        self.learning.settle(wiring, &mut self.known);
     }
 
-    /// Adds an entry; true if a component needs a new table for it.
-    pub(super) fn insert(&mut self, key: Key, port: PortCode) -> bool {
-        self.known.insert((key, port), Entry::default());
-        self.revise(key, port, true)
-    }
-
-    /// Takes an entry out; true if a component needs a new table for it.
-    pub(super) fn remove(&mut self, key: Key, port: PortCode) -> bool {
-        self.known.remove(&(key, port));
-        self.revise(key, port, false)
-    }
-
-    fn revise(&mut self, key: Key, port: PortCode, came: bool) -> bool {
-        let Some(desk) = self
-            .desks
-            .values_mut()
-            .find(|d| d.outlets.contains_key(&port))
-        else {
-            return false;
+    /// Adds an entry, in the place of one that was learned if need be, or takes one out; true if its component needs to be given a new table for that.
+    pub(super) fn set(&mut self, key: Key, port: PortCode, is: bool) -> Result<bool, Stuck> {
+        let learning = &mut self.learning;
+        let mut edit = |known: &mut Known| {
+            let new = is.then(Entry::default);
+            let old = match new {
+                Some(entry) => known.insert((key, port), entry),
+                None => known.remove(&(key, port)),
+            };
+            if let Some(old) = old {
+                learning.forget(key, port, old);
+            }
+            let event = match (old, new) {
+                (None, _) => Event::Came,
+                (Some(_), None) => Event::Went,
+                (Some(_), Some(_)) => Event::Stayed,
+            };
+            vec![(key, port, event)]
         };
-        desk.revise(&mut self.known, key);
-        desk.count(port, key.vlan(), came);
-        desk.crowded
+        let Some(desk) = self.desks.values_mut().find(|d| d.has(port)) else {
+            edit(&mut self.known);
+            return Ok(false);
+        };
+        if !desk.revise(&mut self.known, edit) {
+            return Err(Stuck);
+        }
+        Ok(desk.wants_anew())
     }
 
     /// Forgets the entries of a port that is closed.
     pub(crate) fn forget(&mut self, port: PortCode) {
-        self.known.retain(|(_, p), _| *p != port);
+        let learning = &mut self.learning;
+        self.known.retain(|(key, p), entry| {
+            if *p == port {
+                learning.forget(*key, port, *entry);
+            }
+            *p != port
+        });
     }
 
     /// From now on hits are shown from here.
     pub(crate) fn clear(&mut self) {
         self.known.values_mut().for_each(|e| e.hits = 0);
         for desk in self.desks.values() {
-            for (key, place) in &desk.places {
-                if let Some(entry) = self.known.get_mut(&(*key, place.port)) {
-                    entry.hits = 0u64.wrapping_sub(desk.lookup.hits(place.slot));
+            for (key, port) in desk.places() {
+                if let Some(entry) = self.known.get_mut(&(key, port)) {
+                    entry.hits = 0u64.wrapping_sub(desk.hits(key, port));
                 }
             }
         }
@@ -261,32 +159,29 @@ impl Entries {
     ) -> Vec<Listed<'a>> {
         let desks = names.filter_map(|name| Some((name, self.desks.get(name)?)));
         let in_force = desks.flat_map(|(name, desk)| {
-            let places = desk.places.iter();
-            places.map(move |(key, place)| (*key, place.port, Some((name, desk, place.slot))))
+            desk.places()
+                .map(move |(key, port)| (key, port, Some((name, desk))))
         });
-        let idle = self.known.keys().filter(|(key, port)| {
-            let holds = |d: &Desk| d.places.get(key).is_some_and(|p| p.port == *port);
-            !self.desks.values().any(holds)
-        });
+        let idle =
+            |(key, port): &&(Key, PortCode)| !self.desks.values().any(|d| d.holds(*key, *port));
+        let idle = self.known.keys().filter(idle);
         let all = in_force.chain(idle.map(|(key, port)| (*key, *port, None)));
-        let view = |(key, port, place): (Key, PortCode, Option<(&'a str, &Desk, usize)>)| {
-            let slot = place.map_or(0, |(_, desk, slot)| desk.lookup.hits(slot));
+        let view = |(key, port, place): (Key, PortCode, Option<(&'a str, &Desk)>)| {
+            let entry = self.known.get(&(key, port)).copied().unwrap_or_default();
+            let now = place.map_or(0, |(_, desk)| desk.hits(key, port));
             Listed {
                 key,
                 port,
-                component: place.map(|(name, _, _)| name),
-                hits: self.hits(key, port).wrapping_add(slot),
+                component: place.map(|(name, _)| name),
+                hits: entry.hits.wrapping_add(now),
+                learned: entry.until.is_some(),
             }
         };
         all.skip(offset).take(count).map(view).collect()
     }
 
-    fn hits(&self, key: Key, port: PortCode) -> u64 {
-        self.known.get(&(key, port)).map_or(0, |e| e.hits)
-    }
-
     /// Entries in force.
     pub(super) fn in_force(&self) -> usize {
-        self.desks.values().map(|d| d.places.len()).sum()
+        self.desks.values().map(|d| d.places().len()).sum()
     }
 }

@@ -97,18 +97,25 @@ impl Key {
         Key::address(vlan, mac)
     }
 
-    /// The key of a packet whose header may end early; `None` if it is not a whole one.
-    pub(super) fn of_short(head: &[u8]) -> Option<Self> {
+    /// The key that packets to the sender of this one have.
+    #[inline(always)]
+    pub(super) fn of_sender(head: &[u8; 16]) -> Self {
+        let bits = u128::from_be_bytes(*head);
+        // The sender's address stands behind the receiver's.
+        Key::of_header(&(bits << 48 & !0 << 80 | bits & 0xffff_ffff).to_be_bytes())
+    }
+
+    /// The beginning of a header that may end early, for the functions above; `None` if it is not a whole one.
+    pub(super) fn whole_header(head: &[u8]) -> Option<[u8; 16]> {
         let mut whole = [0; 16];
         let n = head.len().min(16);
         whole[..n].copy_from_slice(&head[..n]);
         let tagged = n >= 14 && whole[12..14] == TAG.to_be_bytes();
         let needed = if tagged { HEADER } else { 14 };
-        (head.len() >= needed).then(|| Key::of_header(&whole))
+        (head.len() >= needed).then_some(whole)
     }
 
-    /// As it stands in a table.
-    #[inline(always)]
+    /// As a number that is never zero.
     pub(super) fn raw(self) -> u64 {
         self.0
     }
@@ -202,13 +209,26 @@ mod tests {
     #[test]
     fn a_header_that_is_not_whole_has_no_key() {
         let plain = header([2; 6], &[0x08, 0x00]);
-        assert_eq!(Key::of_short(&plain[..13]), None);
-        assert_eq!(Key::of_short(&plain[..14]), Some(Key::of_header(&plain)));
+        assert_eq!(Key::whole_header(&plain[..13]), None);
+        let [.., x, y] = Key::whole_header(&plain[..14]).unwrap();
+        assert_eq!((x, y), (0, 0));
+        assert_eq!(Key::whole_header(&plain), Some(plain));
         let mut tagged = [0; HEADER];
         tagged[..16].copy_from_slice(&header([2; 6], &[0x81, 0x00, 0x00, 0x05]));
         for short in 14..HEADER {
-            assert_eq!(Key::of_short(&tagged[..short]), None);
+            assert_eq!(Key::whole_header(&tagged[..short]), None);
         }
-        assert_eq!(Key::of_short(&tagged).unwrap().rule().vlan(), Some(5));
+        let head = Key::whole_header(&tagged).unwrap();
+        assert_eq!(Key::of_header(&head).rule().vlan(), Some(5));
+    }
+
+    #[test]
+    fn the_sender_has_the_vlan_of_the_packet() {
+        let mut head = header([2; 6], &[0x81, 0x00, 0x20, 0x05]);
+        head[6..12].copy_from_slice(&[2, 3, 4, 5, 6, 7]);
+        let rule = Key::of_sender(&head).rule();
+        assert_eq!(rule, Rule::new(Some(5), Some([2, 3, 4, 5, 6, 7])).unwrap());
+        head[12] = 0x08;
+        assert_eq!(Key::of_sender(&head).rule().vlan(), None);
     }
 }

@@ -1,187 +1,215 @@
-//! The table that a worker looks addresses up in, changed by the control thread while it does.
+//! The table that a worker looks addresses up in, and how it is changed while it does.
 //!
-//! Open addressing with single-writer slots. A slot goes one way: empty, live, dead. What it says of its key
-//! is written before the key and never again, so whoever finds the key reads what belongs to it, and a
-//! key that moves to another port gets a new slot behind the old one before that one dies: it is found at every
-//! moment. Dead slots are only cleared away by making a new table, which is published as all others. The worker
-//! counts hits in the slot that it has at hand anyway.
+//! There are two copies, of which the worker uses one for a burst at a time. A change is made to the other, which
+//! then takes its place; the first gets the same change once the worker has let go of it. So neither is ever
+//! seen half changed, nobody waits for the control thread, and what a change costs does not depend on the size of the table.
+//! The worker counts hits in the copy that it uses; what is shown is the sum.
 
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
-use super::key::Key;
+use arc_swap::ArcSwap;
+// With seeds of its own for each table: guests cannot choose addresses that lie in one place.
+use foldhash::fast::RandomState;
+
+use super::key::{Key, UNTAGGED};
 
 /// Most entries, over all VLANs.
 pub const MOST: usize = 65_536;
 /// Most outlets of a table.
 pub(crate) const OUTLETS: usize = 252;
-/// Slots in a cache line.
-const IN_LINE: usize = 4;
-/// Fewest slots of a table.
-const FEWEST: usize = 64;
-/// Entries up to which a table is so small that it is worth being emptier.
-const FEW: usize = 2048;
-/// Most slots in a row that a key is looked for in.
-const FURTHEST: usize = 64;
-/// Key of a dead slot: no packet has it.
-const DEAD: u64 = 1;
 /// Bits of the outlet below the hits.
 const OUTLET_BITS: u32 = 8;
-/// VLANs, with the one of untagged packets.
-const VLANS: usize = 4096;
-
-/// Key, and outlet and hits of it.
-struct Slot {
-    /// A [`Key`], [`DEAD`], or 0 for an empty slot. Written by the control thread.
-    key: AtomicU64,
-    /// The outlet in the lowest bits, the hits above. Written by the control thread before the key, by the worker afterwards.
-    value: AtomicU64,
-}
-
-#[repr(align(64))]
-struct Line([Slot; IN_LINE]);
+/// How long a worker may be at one burst: far longer than it takes, even on a shared CPU.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Outlets as bits.
 pub(super) type Outlets = [u64; OUTLETS.div_ceil(64)];
 
-/// The table.
-pub(super) struct Lookup {
-    lines: Box<[Line]>,
-    seeds: (u64, u64),
-    /// Slots that are live or dead. Written by the control thread.
-    used: AtomicU64,
-    /// Outlets that have an entry in a VLAN.
-    members: Box<[[AtomicU64; OUTLETS.div_ceil(64)]]>,
-    empty: bool,
+/// The outlet in the lowest bits, the hits above. Only the worker counts.
+struct Place(AtomicU64);
+
+impl Place {
+    fn new(outlet: u8) -> Self {
+        Place(AtomicU64::new(u64::from(outlet)))
+    }
+
+    fn outlet(&self) -> u8 {
+        self.0.load(Relaxed) as u8
+    }
+
+    fn hits(&self) -> u64 {
+        self.0.load(Relaxed) >> OUTLET_BITS
+    }
 }
 
-/// A table has no room for one more.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Crowded;
+/// A change of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Change {
+    /// A key goes to an outlet, wherever it went before.
+    Put(Key, u8),
+    /// A key goes nowhere.
+    Remove(Key),
+    /// An outlet has entries in a VLAN.
+    Join(u16, u8),
+    /// An outlet has no entry in a VLAN any more.
+    Leave(u16, u8),
+}
+
+/// The hits of an entry that a table no longer has: key, outlet, hits.
+pub(super) type Past = (Key, u8, u64);
+
+/// One copy of a table.
+#[derive(Default)]
+pub(super) struct Lookup {
+    places: HashMap<Key, Place, RandomState>,
+    members: HashMap<u16, Outlets, RandomState>,
+}
 
 impl Lookup {
-    /// An empty table with room for `entries` and some more.
-    pub(super) fn with_room(entries: usize) -> Self {
-        let emptier = if entries <= FEW { 4 } else { 2 };
-        let slots = (entries * emptier).next_power_of_two().max(FEWEST);
-        let slot = || Slot {
-            key: AtomicU64::new(0),
-            value: AtomicU64::new(0),
+    /// Counts a packet of this key and says where it goes, if there is an entry. Only the worker calls this.
+    #[inline(always)]
+    pub(super) fn hit(&self, key: Key) -> Option<u8> {
+        let place = &self.places.get(&key)?.0;
+        let now = place.load(Relaxed);
+        place.store(now.wrapping_add(1 << OUTLET_BITS), Relaxed);
+        Some(now as u8)
+    }
+
+    /// Outlets with entries in a VLAN.
+    pub(super) fn members(&self, vlan: u16) -> Outlets {
+        self.members.get(&vlan).copied().unwrap_or_default()
+    }
+
+    /// Outlets that get a packet of this key to a group.
+    pub(super) fn group(&self, key: Key) -> Outlets {
+        let mut all = self.members(key.vlan());
+        if key.is_tagged()
+            && let Some(default) = self.places.get(&Key::default_of(UNTAGGED))
+        {
+            let outlet = default.outlet();
+            all[usize::from(outlet / 64)] |= 1 << (outlet % 64);
+        }
+        all
+    }
+
+    /// Makes a change; what is overwritten by it is handed to `past`.
+    fn apply(&mut self, change: Change, past: &mut Vec<Past>) {
+        let (old, key) = match change {
+            Change::Put(key, outlet) => (self.places.insert(key, Place::new(outlet)), key),
+            Change::Remove(key) => (self.places.remove(&key), key),
+            Change::Join(vlan, outlet) => {
+                let outlets = self.members.entry(vlan).or_default();
+                outlets[usize::from(outlet / 64)] |= 1 << (outlet % 64);
+                return;
+            }
+            Change::Leave(vlan, outlet) => {
+                if let Some(outlets) = self.members.get_mut(&vlan) {
+                    outlets[usize::from(outlet / 64)] &= !(1 << (outlet % 64));
+                    if *outlets == Outlets::default() {
+                        self.members.remove(&vlan);
+                    }
+                }
+                return;
+            }
         };
-        // Seeds nobody can guess: guests must not be able to choose addresses that lie in one place.
-        let random = RandomState::new();
-        Lookup {
-            lines: (0..slots / IN_LINE)
-                .map(|_| Line(std::array::from_fn(|_| slot())))
-                .collect(),
-            seeds: (random.hash_one(1), random.hash_one(2) | 1),
-            used: AtomicU64::new(0),
-            members: (0..VLANS).map(|_| Default::default()).collect(),
-            empty: entries == 0,
+        past.extend(old.map(|place| (key, place.outlet(), place.hits())));
+    }
+
+    fn hits(&self, key: Key, outlet: u8) -> u64 {
+        let place = self.places.get(&key).filter(|p| p.outlet() == outlet);
+        place.map_or(0, Place::hits)
+    }
+
+    fn all(&self) -> impl Iterator<Item = Past> {
+        let past = |(key, place): (&Key, &Place)| (*key, place.outlet(), place.hits());
+        self.places.iter().map(past)
+    }
+}
+
+/// What the worker uses of a table.
+pub(super) type Shared = Arc<ArcSwap<Lookup>>;
+
+/// The two copies of a table, as the control thread has them.
+pub(super) struct Copies {
+    shared: Shared,
+    /// The copy that the worker does not use, or not much longer.
+    other: Arc<Lookup>,
+    /// What the other copy lacks.
+    lacks: Vec<Change>,
+}
+
+impl Copies {
+    /// A table of these changes of an empty one.
+    pub(super) fn new(changes: Vec<Change>) -> Self {
+        let mut first = Lookup::default();
+        for change in &changes {
+            first.apply(*change, &mut Vec::new());
+        }
+        Copies {
+            shared: Arc::new(ArcSwap::new(Arc::new(first))),
+            other: Arc::default(),
+            lacks: changes,
         }
     }
 
-    /// Whether it was made for no entry at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.empty
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
-    /// Slots.
-    #[inline(always)]
-    fn slots(&self) -> usize {
-        self.lines.len() * IN_LINE
-    }
-
-    #[inline(always)]
-    fn slot(&self, at: usize) -> &Slot {
-        // A power of two: the compiler sees that this is inside.
-        let line = &self.lines[(at / IN_LINE) & (self.lines.len() - 1)];
-        &line.0[at % IN_LINE]
-    }
-
-    /// The slot in which to begin to look for a key.
-    #[inline(always)]
-    pub(super) fn home(&self, key: Key) -> usize {
-        let product = u128::from(key.raw() ^ self.seeds.0) * u128::from(self.seeds.1);
-        ((product >> 64) as usize ^ product as usize) & (self.slots() - 1)
-    }
-
-    /// Reads a slot, so that the next look at it finds it in the CPU's cache.
-    #[inline(always)]
-    pub(super) fn touch(&self, at: usize) -> u64 {
-        self.slot(at).key.load(Relaxed)
-    }
-
-    /// The slot of a key, looked for from its home on.
-    #[inline(always)]
-    pub(super) fn find(&self, key: Key, home: usize) -> Option<usize> {
-        let mut at = home;
+    /// Waits until the worker has let go of the other copy and brings that up to date; false if it does not let go in
+    /// time.
+    pub(super) fn settle(&mut self, past: &mut Vec<Past>) -> bool {
+        let limit = Instant::now() + SETTLE;
+        let mut rounds = 0u32;
         loop {
-            match self.slot(at).key.load(Acquire) {
-                there if there == key.raw() => return Some(at),
-                0 => return None,
-                _ => at = (at + 1) & (self.slots() - 1),
+            if let Some(other) = Arc::get_mut(&mut self.other) {
+                self.lacks.drain(..).for_each(|c| other.apply(c, past));
+                return true;
+            }
+            rounds += 1;
+            // A worker on a CPU of its own needs microseconds for a burst.
+            if rounds < 2000 {
+                std::hint::spin_loop();
+            } else if Instant::now() > limit {
+                return false;
+            } else {
+                std::thread::sleep(Duration::from_micros(20));
             }
         }
     }
 
-    /// Counts a packet in a slot that was found and says where it goes. Only the worker calls this.
-    #[inline(always)]
-    pub(super) fn hit(&self, at: usize) -> u8 {
-        let value = &self.slot(at).value;
-        let now = value.load(Relaxed);
-        value.store(now.wrapping_add(1 << OUTLET_BITS), Relaxed);
-        now as u8
-    }
-
-    /// Where a slot that was found sends packets.
-    #[inline]
-    pub(super) fn outlet(&self, at: usize) -> u8 {
-        self.slot(at).value.load(Relaxed) as u8
-    }
-
-    /// Packets that were counted in a slot.
-    pub(super) fn hits(&self, at: usize) -> u64 {
-        self.slot(at).value.load(Relaxed) >> OUTLET_BITS
-    }
-
-    /// Makes a key live with this outlet; gives its slot. If the key is live already the new slot is found only
-    /// once the other is dead. Only the control thread calls this and what follows.
-    pub(super) fn insert(&self, key: Key, outlet: u8) -> Result<usize, Crowded> {
-        let used = self.used.load(Relaxed);
-        if used as usize >= self.slots() / 8 * 5 {
-            return Err(Crowded);
+    /// Makes changes, all of which the worker sees at once; false if it is stuck in a burst: then nothing is changed.
+    pub(super) fn change(&mut self, changes: Vec<Change>, past: &mut Vec<Past>) -> bool {
+        if changes.is_empty() {
+            return true;
         }
-        let home = self.home(key);
-        let row = (home..home + FURTHEST).map(|at| at & (self.slots() - 1));
-        let mut empty = row.filter(|at| self.slot(*at).key.load(Relaxed) == 0);
-        let at = empty.next().ok_or(Crowded)?;
-        let slot = self.slot(at);
-        slot.value.store(u64::from(outlet), Relaxed);
-        slot.key.store(key.raw(), Release);
-        self.used.store(used + 1, Relaxed);
-        Ok(at)
+        if !self.settle(past) {
+            return false;
+        }
+        let Some(other) = Arc::get_mut(&mut self.other) else {
+            return false;
+        };
+        changes.iter().for_each(|c| other.apply(*c, past));
+        let newest = std::mem::take(&mut self.other);
+        self.other = self.shared.swap(newest);
+        self.lacks = changes;
+        // In force, whether it is done with its burst in time or not.
+        self.settle(past);
+        true
     }
 
-    /// Makes a slot dead.
-    pub(super) fn kill(&self, at: usize) {
-        self.slot(at).key.store(DEAD, Release);
+    /// Packets that went by this entry.
+    pub(super) fn hits(&self, key: Key, outlet: u8) -> u64 {
+        self.shared.load().hits(key, outlet) + self.other.hits(key, outlet)
     }
 
-    /// Says whether an outlet has entries in a VLAN.
-    pub(super) fn set_member(&self, vlan: u16, outlet: u8, is: bool) {
-        let word = &self.members[usize::from(vlan)][usize::from(outlet / 64)];
-        let bit = 1 << (outlet % 64);
-        let now = word.load(Relaxed);
-        word.store(if is { now | bit } else { now & !bit }, Relaxed);
-    }
-
-    /// Outlets with entries in a VLAN.
-    #[inline]
-    pub(super) fn members(&self, vlan: u16) -> Outlets {
-        let words = &self.members[usize::from(vlan) & (VLANS - 1)];
-        std::array::from_fn(|i| words[i].load(Relaxed))
+    /// All hits of a table that no worker uses any more.
+    pub(super) fn past(&self) -> Vec<Past> {
+        self.shared.load().all().chain(self.other.all()).collect()
     }
 }
 
@@ -189,85 +217,98 @@ impl Lookup {
 mod tests {
     use super::super::key::Rule;
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
     fn key(n: u64) -> Key {
-        let [_, _, a, b, c, d, e, f] = n.to_be_bytes();
-        Rule::new(None, Some([a, b, c, d, e, f])).unwrap().into()
-    }
-
-    fn outlet(table: &Lookup, key: Key) -> Option<u8> {
-        table.find(key, table.home(key)).map(|at| table.hit(at))
+        let [_, _, mac @ ..] = n.to_be_bytes();
+        Rule::new(None, Some(mac)).unwrap().into()
     }
 
     #[test]
-    fn everything_that_was_put_in_is_found_and_nothing_else() {
-        for n in [0, 1, 128, 5000, MOST] {
-            let table = Lookup::with_room(n);
-            for i in 0..n {
-                table.insert(key(i as u64), (i % OUTLETS) as u8).unwrap();
+    fn a_table_finds_what_was_put_in_and_counts_it() {
+        let put = |n| Change::Put(key(n as u64), (n % OUTLETS) as u8);
+        let mut copies = Copies::new((0..MOST).map(put).collect());
+        let (odd, even): (Vec<usize>, _) = (0..MOST).partition(|n| n % 2 == 1);
+        let look = |copies: &Copies, numbers: &[usize]| {
+            let table = copies.shared().load();
+            for n in numbers {
+                assert_eq!(table.hit(key(*n as u64)), Some((n % OUTLETS) as u8));
             }
-            for i in 0..n {
-                assert_eq!(outlet(&table, key(i as u64)), Some((i % OUTLETS) as u8));
-            }
-            for i in n..n + 1000 {
-                assert_eq!(outlet(&table, key(i as u64)), None);
-            }
+            assert_eq!(table.hit(key(MOST as u64)), None);
+        };
+        look(&copies, &odd);
+        look(&copies, &even);
+        let mut past = Vec::new();
+        let gone = even.iter().map(|n| Change::Remove(key(*n as u64)));
+        assert!(copies.change(gone.collect(), &mut past));
+        look(&copies, &odd);
+        for n in &odd {
+            assert_eq!(copies.hits(key(*n as u64), (n % OUTLETS) as u8), 2);
         }
+        let table = copies.shared().load();
+        assert!(even.iter().all(|n| table.hit(key(*n as u64)).is_none()));
+        // Each copy gave back what was counted in it.
+        assert_eq!(past.len(), 2 * even.len());
+        assert_eq!(
+            past.iter().map(|(.., hits)| hits).sum::<u64>(),
+            even.len() as u64
+        );
     }
 
     #[test]
-    fn a_full_table_says_so_and_keeps_what_it_has() {
-        let table = Lookup::with_room(1);
-        let put = (0..).take_while(|n| table.insert(key(*n), 1).is_ok());
-        let n = put.count() as u64;
-        assert!(n >= 1 && n < FEWEST as u64);
-        (0..n).for_each(|n| assert_eq!(outlet(&table, key(n)), Some(1)));
-        assert_eq!(outlet(&table, key(n)), None);
-    }
-
-    #[test]
-    fn hits_are_counted_beside_the_outlet() {
-        let table = Lookup::with_room(1);
-        let at = table.insert(key(7), 251).unwrap();
-        for n in 0..1000 {
-            assert_eq!(table.hits(at), n);
-            assert_eq!(table.hit(at), 251);
-        }
-    }
-
-    #[test]
-    fn a_key_that_moves_is_found_all_the_time() {
-        let end = Arc::new(AtomicBool::new(false));
-        let table = Arc::new(Lookup::with_room(MOST));
-        // Others of the row come and go around it.
-        let mut last = table.insert(key(0), 0).unwrap();
-        let (reader, ended) = (table.clone(), end.clone());
+    fn what_changes_together_is_seen_together_and_no_hit_is_lost() {
+        let mut copies = Copies::new(vec![Change::Put(key(1), 0), Change::Put(key(2), 0)]);
+        let (shared, end) = (copies.shared().clone(), Arc::new(AtomicBool::new(false)));
+        let ended = end.clone();
         let reader = std::thread::spawn(move || {
             let (mut looks, mut newest) = (0u64, 0);
             while !ended.load(Relaxed) {
-                let outlet = outlet(&reader, key(0)).expect("lost");
-                assert!(outlet >= newest, "{outlet} after {newest}");
-                (looks, newest) = (looks + 1, outlet);
+                let table = shared.load();
+                let (one, two) = (table.hit(key(1)).unwrap(), table.hit(key(2)).unwrap());
+                assert_eq!(one, two);
+                assert!(one >= newest, "{one} after {newest}");
+                (looks, newest) = (looks + 1, one);
             }
             looks
         });
-        for n in 1..OUTLETS as u64 {
-            let next = table.insert(key(0), n as u8).unwrap();
-            table.kill(last);
-            last = next;
-            for other in 0..100 {
-                let at = table.insert(key(n << 16 | other), 0).unwrap();
-                table.kill(at);
-            }
-            if n % 60 == 0 {
-                // Its slots come to an end: a key does not move so often in one table.
-                break;
+        let mut past = Vec::new();
+        for outlet in 1..OUTLETS as u8 {
+            let changes = [1, 2].map(|n| Change::Put(key(n), outlet));
+            assert!(copies.change(changes.into(), &mut past));
+            for n in 0..20 {
+                assert!(copies.change(vec![Change::Put(key(100 + n), 0)], &mut past));
             }
         }
         end.store(true, Relaxed);
-        assert!(reader.join().unwrap() > 0);
-        assert_eq!(outlet(&table, key(0)), Some(60));
+        let looks = reader.join().unwrap();
+        past.extend(copies.past());
+        let hits = |n| {
+            past.iter()
+                .filter(|(k, ..)| *k == key(n))
+                .map(|(.., h)| h)
+                .sum::<u64>()
+        };
+        assert_eq!((hits(1), hits(2)), (looks, looks));
+    }
+
+    #[test]
+    fn a_worker_that_is_stuck_in_a_burst_is_not_disturbed() {
+        let mut copies = Copies::new(vec![Change::Put(key(1), 1)]);
+        let mut past = Vec::new();
+        let shared = copies.shared().clone();
+        let burst = shared.load();
+        // The first is made in the copy that it does not hold, the second cannot be.
+        assert!(copies.change(vec![Change::Put(key(1), 2)], &mut past));
+        assert!(!copies.change(vec![Change::Put(key(1), 3)], &mut past));
+        assert_eq!(burst.hit(key(1)), Some(1));
+        assert_eq!(shared.load().hit(key(1)), Some(2));
+        drop(burst);
+        assert!(copies.change(vec![Change::Put(key(1), 3)], &mut past));
+        assert_eq!(shared.load().hit(key(1)), Some(3));
+        let counted = past.iter().map(|(_, outlet, hits)| (*outlet, *hits));
+        assert_eq!(
+            counted.filter(|(_, h)| *h > 0).collect::<Vec<_>>(),
+            [(1, 1), (2, 1)]
+        );
     }
 }

@@ -7,14 +7,14 @@
 //! 4. else it is dropped: as [`Filtered`](DropReason::Filtered) if nothing is said of its VLAN at all, as
 //!    [`Unknown`](DropReason::Unknown) otherwise. A header that is not whole is filtered, too.
 //!
-//! Entries belong to ports ([`entries`]); what a component looks up is made of those of its ports ([`lookup`]).
+//! Entries belong to ports ([`entries`]), to which they are given by an operator ([`rules`]) or by what is seen ([`learn`]); what a component looks up is made of those of its ports ([`desk`], [`lookup`]).
 
+mod desk;
 mod entries;
 mod key;
+mod learn;
 mod lookup;
 mod rules;
-
-use std::sync::Arc;
 
 use dpdk::{BURST, Burst};
 
@@ -29,7 +29,7 @@ pub(crate) use lookup::OUTLETS;
 pub use rules::{EntryError, EntryView};
 
 use key::{HEADER, Key, UNTAGGED};
-use lookup::{Lookup, Outlets};
+use lookup::{Lookup, Outlets, Shared};
 
 /// Where a packet goes that belongs to a group.
 const GROUP: u8 = 254;
@@ -38,83 +38,75 @@ const NOWHERE: u8 = dpdk::KEEP;
 const _: () = assert!(OUTLETS < GROUP as usize);
 
 /// A classifier as a function of a component: the board makes its table out of the entries of its ports.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Classifier {
-    lookup: Arc<Lookup>,
-}
-
-impl Default for Classifier {
-    fn default() -> Self {
-        Self::new()
-    }
+    table: Shared,
+    /// Whether an entry belongs to its ports.
+    runs: bool,
 }
 
 impl Classifier {
     /// One that has no entry yet.
     pub fn new() -> Self {
-        Classifier {
-            lookup: Arc::new(Lookup::with_room(0)),
-        }
+        Self::default()
     }
 
-    /// Whether no entry belongs to its ports.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lookup.is_empty()
+    /// Whether it has an entry to go by.
+    pub(crate) fn runs(&self) -> bool {
+        self.runs
     }
+}
 
-    /// Where the default of a table, or that of untagged packets, sends a packet of this key.
-    #[cold]
-    #[inline(never)]
-    fn default_of(&self, key: Key) -> Option<u8> {
-        let look = |vlan| {
-            let key = Key::default_of(vlan);
-            let found = self.lookup.find(key, self.lookup.home(key));
-            found.map(|at| self.lookup.hit(at))
-        };
-        look(key.vlan()).or_else(|| key.is_tagged().then(|| look(UNTAGGED)).flatten())
+/// The beginning of the header of packet `i`, as [`Key`] reads it; `None` if that is not whole.
+#[inline(always)]
+fn header(burst: &Burst, i: usize) -> Option<[u8; 16]> {
+    let head = burst.packet(i).unwrap_or_default();
+    match head.first_chunk::<16>() {
+        Some(first) if head.len() >= HEADER => Some(*first),
+        _ => short_header(burst, i),
     }
+}
 
-    /// Ports that get a packet to a group.
-    fn group(&self, key: Key) -> Outlets {
-        let mut all = self.lookup.members(key.vlan());
-        let default = Key::default_of(UNTAGGED);
-        if key.is_tagged()
-            && let Some(at) = self.lookup.find(default, self.lookup.home(default))
-        {
-            let outlet = self.lookup.outlet(at);
-            all[usize::from(outlet / 64)] |= 1 << (outlet % 64);
-        }
-        all
-    }
+/// The same if the first segment does not hold a header with a tag.
+#[cold]
+#[inline(never)]
+fn short_header(burst: &Burst, i: usize) -> Option<[u8; 16]> {
+    let mut head = [0; HEADER];
+    let whole = burst.copy_packet(i, &mut head).unwrap_or(0);
+    Key::whole_header(&head[..whole.min(HEADER)])
+}
 
+/// Packets of a burst that nobody gets.
+#[derive(Default)]
+struct Dropped {
+    filtered: u64,
+    unknown: u64,
+}
+
+impl Lookup {
     /// Where a packet goes that has no entry of its own.
     #[inline(never)]
-    fn without_entry(&self, key: Key, filtered: &mut u64, unknown: &mut u64) -> u8 {
+    fn without_entry(&self, key: Key, dropped: &mut Dropped) -> u8 {
         if key == Key::NONE {
-            *filtered += 1;
+            dropped.filtered += 1;
             return NOWHERE;
         }
         if key.is_group() {
             return GROUP;
         }
-        if let Some(outlet) = self.default_of(key) {
+        if let Some(outlet) = self.hit(Key::default_of(key.vlan())) {
             return outlet;
         }
-        let drops = match self.lookup.members(key.vlan()) {
-            [0, 0, 0, 0] => filtered,
-            _ => unknown,
-        };
-        *drops += 1;
+        if key.is_tagged()
+            && let Some(outlet) = self.hit(Key::default_of(UNTAGGED))
+        {
+            return outlet;
+        }
+        match self.members(key.vlan()) == Outlets::default() {
+            true => dropped.filtered += 1,
+            false => dropped.unknown += 1,
+        }
         NOWHERE
-    }
-
-    /// The key of a packet whose first segment does not hold a header with a tag.
-    #[cold]
-    #[inline(never)]
-    fn short(burst: &Burst, i: usize) -> Key {
-        let mut head = [0; HEADER];
-        let whole = burst.copy_packet(i, &mut head).unwrap_or(0);
-        Key::of_short(&head[..whole.min(HEADER)]).unwrap_or(Key::NONE)
     }
 
     /// Deals out a burst with packets to groups, run by run.
@@ -158,29 +150,31 @@ impl Classifier {
         outs: &mut [Burst],
         counters: &PatchBlock,
     ) {
-        let group = self.group(key);
-        let bits = |(word, mut bits): (usize, u64)| {
-            std::iter::from_fn(move || {
-                let next = (bits != 0).then(|| word * 64 + bits.trailing_zeros() as usize);
-                bits &= bits.wrapping_sub(1);
-                next
-            })
-        };
-        let mut ports = group.into_iter().enumerate().flat_map(bits);
-        let Some(first) = ports.next() else {
+        let mut ports = [0; OUTLETS];
+        let mut count = 0;
+        for (word, mut bits) in self.group(key).into_iter().enumerate() {
+            while bits != 0 {
+                ports[count] = word * 64 + bits.trailing_zeros() as usize;
+                (count, bits) = (count + 1, bits & (bits - 1));
+            }
+        }
+        let Some(last) = count.checked_sub(1) else {
             counters.drop_of(DropReason::Filtered, n as u64);
             burst.clear_front(n, &mut cx.cache);
             return;
         };
+        // Those of the group go to the front, so that they can share the packets, and back again.
+        let places = || ports[..count].iter().enumerate();
+        places().for_each(|(i, port)| outs.swap(i, *port));
+        let waiting = |outs: &[Burst]| outs[..last].iter().map(Burst::len).sum::<usize>();
+        let before = waiting(outs);
+        cx.cache.balance();
         let which = u64::MAX >> (BURST - n);
-        for port in ports {
-            cx.cache.balance();
-            if let Some(out) = outs.get_mut(port) {
-                let copied = burst.copy_into(which, out, None, &mut cx.cache);
-                counters.drop_of(DropReason::NoMbuf, (n - copied) as u64);
-            }
-        }
-        burst.deal(&[first as u8; BURST][..n], outs);
+        burst.share_into(which, &mut outs[..last], None, &mut cx.cache);
+        let missing = last * n - (waiting(outs) - before);
+        counters.drop_of(DropReason::NoMbuf, missing as u64);
+        burst.deal(&[last as u8; BURST][..n], outs);
+        places().rev().for_each(|(i, port)| outs.swap(i, *port));
     }
 }
 
@@ -193,38 +187,28 @@ impl Element for Classifier {
         counters: &PatchBlock,
     ) {
         let n = burst.len();
-        let table = &*self.lookup;
+        let table = self.table.load();
         let mut keys = [Key::NONE; BURST];
-        let mut homes = [0; BURST];
         let mut to = [NOWHERE; BURST];
-        let (mut filtered, mut unknown) = (0, 0);
-        // All heads and hashes first: what is not in the CPU's cache is fetched for all at once.
-        for i in 0..n {
-            let head = burst.packet(i).unwrap_or_default();
-            let key = match head.first_chunk::<16>() {
-                Some(first) if head.len() >= HEADER => Key::of_header(first),
-                _ => Self::short(burst, i),
-            };
-            keys[i] = key;
-            homes[i] = table.home(key);
-            table.touch(homes[i]);
-        }
+        let mut dropped = Dropped::default();
         let mut groups = false;
         for i in 0..n {
-            to[i] = match table.find(keys[i], homes[i]) {
-                Some(at) => table.hit(at),
-                None => self.without_entry(keys[i], &mut filtered, &mut unknown),
+            let key = header(burst, i).map_or(Key::NONE, |head| Key::of_header(&head));
+            let outlet = match table.hit(key) {
+                Some(outlet) => outlet,
+                None => table.without_entry(key, &mut dropped),
             };
-            groups |= to[i] == GROUP;
+            groups |= outlet == GROUP;
+            (keys[i], to[i]) = (key, outlet);
         }
         if groups {
-            self.deal_runs(cx, burst, &keys[..n], &to[..n], outs, counters);
+            table.deal_runs(cx, burst, &keys[..n], &to[..n], outs, counters);
         } else {
             burst.deal(&to[..n], outs);
         }
-        if filtered + unknown > 0 {
-            counters.drop_of(DropReason::Filtered, filtered);
-            counters.drop_of(DropReason::Unknown, unknown);
+        if dropped.filtered + dropped.unknown > 0 {
+            counters.drop_of(DropReason::Filtered, dropped.filtered);
+            counters.drop_of(DropReason::Unknown, dropped.unknown);
         }
         burst.clear(&mut cx.cache);
     }

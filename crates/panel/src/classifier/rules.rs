@@ -4,8 +4,10 @@ use thiserror::Error;
 
 use crate::board::{Board, BoardError};
 use crate::code::PortCode;
+use crate::wiring::Rig;
 
 use super::MOST;
+use super::entries::Stuck;
 use super::key::Rule;
 
 /// Why an entry was refused. Nothing was changed.
@@ -35,6 +37,12 @@ pub enum EntryError {
         /// The entry.
         rule: Rule,
     },
+    /// Only classifiers learn.
+    #[error("component {0} is not a classifier: it has no table to learn for")]
+    NoClassifier(String),
+    /// An ageing time that cannot be.
+    #[error("an ageing time of {0} s is not possible: take 1 to 1000000 seconds (300 is usual)")]
+    Ageing(u64),
     /// The port is not open, or a worker did not answer.
     #[error(transparent)]
     Board(#[from] BoardError),
@@ -53,6 +61,8 @@ pub struct EntryView {
     /// Packets that were sent by it since the last clear. What goes to a group is not counted, unless
     /// the group has an entry of its own.
     pub hits: u64,
+    /// Whether it was learned from the packets of its port.
+    pub learned: bool,
 }
 
 impl Board {
@@ -67,20 +77,19 @@ impl Board {
             return Err(BoardError::NoPort(port).into());
         }
         let key = rule.into();
-        let entries = self.table_entries_mut();
-        if entries.known.contains_key(&(key, port)) {
+        let entries = self.table_entries();
+        let old = entries.known.get(&(key, port));
+        if old.is_some_and(|e| e.until.is_none()) {
             return Err(EntryError::Exists { rule, port });
         }
-        if entries.known.len() >= MOST {
-            return Err(EntryError::Full { rule });
+        if old.is_none() && entries.known.len() >= MOST {
+            // One that was only learned goes first.
+            let Some(oldest) = entries.learning.oldest() else {
+                return Err(EntryError::Full { rule });
+            };
+            self.set_entry(oldest.0.rule(), oldest.1, false)?;
         }
-        if entries.insert(key, port) {
-            let wiring = self.wiring().clone();
-            self.change(wiring).inspect_err(|_| {
-                self.table_entries_mut().remove(key, port);
-            })?;
-        }
-        Ok(())
+        self.set_entry(rule, port, true)
     }
 
     /// Takes an entry from a port. If another port of its component has the same that is in force from now on.
@@ -92,17 +101,39 @@ impl Board {
             return Err(BoardError::NoPort(port).into());
         }
         let key = rule.into();
-        let entries = self.table_entries_mut();
+        let entries = self.table_entries();
         if !entries.known.contains_key(&(key, port)) {
             return Err(EntryError::NotFound { rule, port });
         }
-        if entries.remove(key, port) {
-            let wiring = self.wiring().clone();
-            self.change(wiring).inspect_err(|_| {
-                self.table_entries_mut().insert(key, port);
-            })?;
+        self.set_entry(rule, port, false)
+    }
+
+    pub(super) fn set_entry(
+        &mut self,
+        rule: Rule,
+        port: PortCode,
+        is: bool,
+    ) -> Result<(), EntryError> {
+        let key = rule.into();
+        match self.table_entries_mut().set(key, port, is) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                let wiring = self.wiring().clone();
+                let changed = self.change(wiring);
+                if changed.is_err() {
+                    // The table in use is as it was, or is made so.
+                    let _ = self.table_entries_mut().set(key, port, !is);
+                }
+                Ok(changed?)
+            }
+            Err(Stuck) => {
+                let rigs = &self.wiring().rigs;
+                let sends = |r: &&Rig| r.tx.iter().any(|s| s.port == port);
+                let hand = rigs.iter().find(sends).map_or(0, |r| r.hand);
+                let cpu = self.hands()[hand].cpu;
+                Err(BoardError::Stuck { cpu }.into())
+            }
         }
-        Ok(())
     }
 
     /// Up to `count` entries from number `offset` on, and how many there are in all. First come those in force: by
@@ -117,6 +148,7 @@ impl Board {
             port: listed.port,
             component: listed.component.map(str::to_string),
             hits: listed.hits,
+            learned: listed.learned,
         });
         (views.collect(), entries.known.len())
     }

@@ -4,10 +4,14 @@
 mod claims;
 mod classifier;
 mod counters;
+mod filter;
+mod frames;
+mod mirror;
 mod model;
 mod probes;
 mod rack;
 mod rest;
+mod vlan;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -10,10 +10,10 @@ const OTHER: u32 = 77;
 /// Lcore ids and CPUs of the hands.
 const HANDS: [(u32, u32); 3] = [(2, 4), (3, 5), (4, 6)];
 
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -112,7 +112,8 @@ fn reason(error: &BoardError) -> &'static str {
         | BoardError::NotMeasured(..)
         | BoardError::NoSource(_)
         | BoardError::Traced(_)
-        | BoardError::TraceCount { .. } => "component",
+        | BoardError::TraceCount { .. }
+        | BoardError::NoMirror(_) => "component",
     }
 }
 

@@ -52,10 +52,6 @@ impl Components {
             Some(_) if queues <= 1 => Err(format!(
                 "phy:{number} has a single queue: write phy:{number}"
             )),
-            Some(queue) if queue >= queues => Err(format!(
-                "{port}: phy:{number} has the queues 0 to {}",
-                queues - 1
-            )),
             _ => code(port).map_err(|e| e.to_string()),
         }
     }

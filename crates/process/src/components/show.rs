@@ -2,9 +2,12 @@
 
 use panel::area::Direction as Side;
 use panel::rack::{ComponentView, SocketView};
-use protocol::command::component::Settings;
-use protocol::reply::{ComponentInfo, VfReply};
-use protocol::rest::{Component, ComponentPort, ComponentVlan};
+use panel::{EntryView, Function};
+use protocol::command::component::{ClassifierMac, Settings};
+use protocol::reply::{ComponentInfo, MAX_SHOWN, VfReply};
+use protocol::rest::{
+    ClassifierRow, Component, ComponentPort, ComponentVlan, TableEntry, TablePage,
+};
 
 use super::Components;
 use crate::report;
@@ -57,11 +60,50 @@ impl Components {
         }
     }
 
-    fn show_table(&self, _info: &mut ComponentInfo) {}
+    /// The first entries of ports that a classifier sends to: who reads no more than the status sees no others.
+    fn show_table(&self, info: &mut ComponentInfo) {
+        let Some(table) = &mut info.classifier_table else {
+            return;
+        };
+        let (entries, all) = self.console.board.entries(0, MAX_SHOWN);
+        let classifies = |port| {
+            let user = self.user(port, Side::Tx);
+            let mut components = self.console.board.components().into_iter();
+            components.any(|c| {
+                Some(c.name) == user.as_deref() && matches!(c.function, Function::Classifier(_))
+            })
+        };
+        let shown = entries
+            .iter()
+            .filter(|e| e.component.is_some() || classifies(e.port));
+        table.extend(shown.map(|e| self.row(e)));
+        if all > MAX_SHOWN {
+            info.classifier_table_size = Some(all);
+        }
+    }
+
+    fn row(&self, view: &EntryView) -> ClassifierRow {
+        let name = report::name(&self.console.board, view.port);
+        let mac = match view.rule.mac() {
+            Some(address) => ClassifierMac::Address(address),
+            None => ClassifierMac::Default,
+        };
+        ClassifierRow::of(view.rule.vlan(), mac, name)
+    }
 
     /// Answer to `classifier_table list`.
-    pub(super) fn list(&self, _offset: usize, _count: usize) -> VfReply {
-        VfReply::done(Err("there is no table"))
+    pub(super) fn list(&self, offset: usize, count: usize) -> VfReply {
+        let (entries, total) = self.console.board.entries(offset, count);
+        let entry = |view: &EntryView| TableEntry {
+            row: self.row(view),
+            component: view.component.clone(),
+            hits: view.hits,
+        };
+        VfReply::status(&TablePage {
+            total,
+            offset,
+            entries: entries.iter().map(entry).collect(),
+        })
     }
 }
 

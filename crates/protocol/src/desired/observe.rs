@@ -9,6 +9,7 @@ use crate::command::component::{
 };
 use crate::port::PortName;
 use crate::reply::{ForwarderStatus, PatchPorts, ProcessKind};
+use crate::rest::ClassifierRow;
 
 /// What the `status` of an `nfv`, and the forwarder of a primary, have in common.
 #[derive(Deserialize)]
@@ -32,7 +33,7 @@ struct Info {
     #[serde(default)]
     core: Vec<Core>,
     #[serde(default)]
-    classifier_table: Vec<Entry>,
+    classifier_table: Vec<ClassifierRow>,
 }
 
 #[derive(Deserialize)]
@@ -62,14 +63,6 @@ struct Tag {
     id: u64,
     #[serde(default)]
     pcp: i64,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "type")]
-    kind: String,
-    value: String,
-    port: String,
 }
 
 /// Reads what a process of `kind` has from its reply to `status`. Physical ports are not listed.
@@ -107,7 +100,7 @@ pub fn observe(kind: ProcessKind, status: &Value) -> Result<Desired, String> {
             }
             Ok(Desired {
                 components: info.core.iter().filter_map(component).collect(),
-                classifier: info.classifier_table.iter().filter_map(entry).collect(),
+                classifier: info.classifier_table.iter().filter_map(entry_of).collect(),
                 ..Desired::default()
             })
         }
@@ -164,7 +157,8 @@ fn attached(end: &End) -> Option<Attached> {
     Some(Attached { port, vlan })
 }
 
-fn entry(entry: &Entry) -> Option<ClassifierEntry> {
+/// An entry of a classifier's table, as a process shows it; `None` if it has a form that nothing has.
+pub fn entry_of(entry: &ClassifierRow) -> Option<ClassifierEntry> {
     let (vlan, mac) = match entry.kind.as_str() {
         "vlan" => {
             let (id, mac) = entry.value.split_once('/')?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::{Desired, ProcessName};
-use crate::command::component::{ClassifierEntry, VlanTag, vlan_id};
+use crate::command::component::{ClassifierEntry, Setting, Settings, VlanTag, vlan_id};
 use crate::reply::ProcessKind;
 
 /// Version of the document's form.
@@ -116,7 +116,7 @@ fn check(process: ProcessName, desired: &Desired) -> Result<(), SystemError> {
         once(format!("a patch from {}", super::plan::plain(patch.src)))?;
     }
     for entry in &desired.classifier {
-        once(format!("an entry of the classifier for {}", entry.port))?;
+        once(format!("the entry {entry} of the classifier"))?;
     }
     for component in &desired.components {
         once(format!("component {}", component.name))?;
@@ -135,6 +135,15 @@ fn numbers(desired: &Desired) -> Result<(), String> {
     for end in ends.flat_map(|component| component.rx.iter().chain(&component.tx)) {
         if let Some(VlanTag::Add { id, pcp }) = end.vlan {
             VlanTag::add(id.into(), pcp.into()).map_err(|error| error.to_string())?;
+        }
+    }
+    for component in &desired.components {
+        for setting in component.set.since(&Settings::default()) {
+            let checked = setting.check(component.kind).and_then(|()| {
+                let text = setting.to_string();
+                Setting::parse(&text.split(' ').collect::<Vec<_>>())
+            });
+            checked.map_err(|error| format!("component {}: {error}", component.name))?;
         }
     }
     for ClassifierEntry { vlan, .. } in &desired.classifier {

@@ -323,6 +323,26 @@ fn documents_that_make_no_sense_are_refused_with_the_reason() {
             {"vlan": 4096, "mac": "default", "port": "ring:0"}]}}}),
             "4096 is no VLAN id",
         ),
+        (
+            json!({"spp": 1, "processes": {"vf:1": {"classifier": [
+            {"mac": "default", "port": "ring:0"}, {"mac": "default", "port": "ring:0"}]}}}),
+            "the entry mac default ring:0 of the classifier is there twice",
+        ),
+        (
+            json!({"spp": 1, "processes": {"mirror:1": {"components": [
+            {"name": "m", "core": 2, "type": "mirror", "set": {"snap": 3}}]}}}),
+            "component m: '3' is no value of snap: 14 to 65535 bytes, or off",
+        ),
+        (
+            json!({"spp": 1, "processes": {"vf:1": {"components": [
+            {"name": "f", "core": 2, "type": "forward", "set": {"learn": 60}}]}}}),
+            "component f: a forward has no learn",
+        ),
+        (
+            json!({"spp": 1, "processes": {"vf:1": {"components": [
+            {"name": "f", "core": 2, "type": "forward", "set": {"lern": 60}}]}}}),
+            "'lern' cannot be set",
+        ),
     ];
     for (document, reason) in cases {
         let read = serde_json::from_value::<System>(document.clone());

@@ -92,8 +92,7 @@ impl ComponentInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::component::{ClassifierEntry, ClassifierMac, Settings, VlanTag};
-    use crate::port::PortName;
+    use crate::command::component::{ClassifierMac, Settings, VlanTag};
     use crate::rest::{ComponentPort, ComponentVlan};
 
     fn end(port: &str, tag: Option<VlanTag>) -> ComponentPort {
@@ -133,17 +132,10 @@ mod tests {
             vf.reply().to_json(),
             r#"{ "results": [ { "result": "success" } ], "info": { "client-id": 2, "phy": [ "0", "1" ], "vhost": [  ], "ring": [ "0" ], "master-lcore": 1, "core": [ { "core": 2, "name": "fwd", "type": "forward", "rx_port": [ { "port": "phy:0", "vlan": { "operation": "none", "id": 0, "pcp": 0 } } ], "tx_port": [ { "port": "ring:0", "vlan": { "operation": "add", "id": 100, "pcp": 3 } } ] }, { "core": 3, "type": "unuse" } ], "classifier_table": [  ] } }"#
         );
-        let entry = ClassifierEntry {
-            vlan: Some(100),
-            mac: ClassifierMac::Default,
-            port: PortName::Vhost(0),
-        };
-        let mac = ClassifierEntry {
-            vlan: None,
-            mac: ClassifierMac::Address([0x52, 0x54, 0, 0, 0, 0x0a]),
-            port: PortName::Ring(3),
-        };
-        vf.classifier_table = Some(vec![(&entry).into(), (&mac).into()]);
+        let default = ClassifierRow::of(Some(100), ClassifierMac::Default, "vhost:0".into());
+        let address = ClassifierMac::Address([0x52, 0x54, 0, 0, 0, 0x0a]);
+        let mac = ClassifierRow::of(None, address, "ring:3".into());
+        vf.classifier_table = Some(vec![default, mac]);
         let text = vf.reply().to_json();
         assert!(
             text.ends_with(

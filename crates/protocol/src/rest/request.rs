@@ -152,6 +152,17 @@ pub struct ComponentPortRequest {
     pub vlan: Option<VlanRequest>,
 }
 
+/// Body of `PUT …/components/{name}/settings`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SettingRequest {
+    /// `copy`, `snap` or `filter` of a mirror, `learn` of a classifier.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(copy|snap|filter|learn)$"))]
+    pub key: String,
+    /// As in the command: `shallow` or `deep`; bytes or `off`; a filter or `off`; `on`, `on SECONDS` or `off`.
+    pub value: String,
+}
+
 /// What is done to VLAN tags at a port; `null` and `{}` are `none`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

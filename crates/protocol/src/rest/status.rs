@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::component::{ClassifierEntry, ClassifierMac, Settings, VlanTag};
+use crate::command::component::{ClassifierMac, Settings, VlanTag};
 
 /// Answer to `GET /v1/vfs/{id}` and `GET /v1/mirrors/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,22 +103,50 @@ pub struct ClassifierRow {
     pub port: String,
 }
 
-impl From<&ClassifierEntry> for ClassifierRow {
-    fn from(entry: &ClassifierEntry) -> Self {
-        let mac = match entry.mac {
-            ClassifierMac::Default => entry.mac.to_string(),
-            ClassifierMac::Address(_) => entry.mac.to_string().to_ascii_uppercase(),
+impl ClassifierRow {
+    /// The row of an entry; `port` as reported.
+    pub fn of(vlan: Option<u16>, mac: ClassifierMac, port: String) -> Self {
+        let mac = match mac {
+            ClassifierMac::Default => mac.to_string(),
+            ClassifierMac::Address(_) => mac.to_string().to_ascii_uppercase(),
         };
-        let (kind, value) = match entry.vlan {
+        let (kind, value) = match vlan {
             None => ("mac", mac),
             Some(id) => ("vlan", format!("{id}/{mac}")),
         };
         Self {
             kind: kind.to_owned(),
             value,
-            port: entry.port.report(),
+            port,
         }
     }
+}
+
+/// An entry of the classifier's table with what is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TableEntry {
+    /// The entry.
+    #[serde(flatten)]
+    pub row: ClassifierRow,
+    /// The classifier that goes by it; not there if its port is attached to none, or the same stands at a port that was
+    /// attached later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// Packets that it sent since the last clear.
+    pub hits: u64,
+}
+
+/// A part of a classifier's table (`GET /v1/vfs/{id}/classifier_table`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TablePage {
+    /// Entries in all.
+    pub total: usize,
+    /// How many are left out before the first one.
+    pub offset: usize,
+    /// Those that come then, at most 1000: first those in force, by component, VLAN (untagged last) and address.
+    pub entries: Vec<TableEntry>,
 }
 
 /// Answer to `GET /v1/pcaps/{id}`.

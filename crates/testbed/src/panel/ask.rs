@@ -114,16 +114,20 @@ impl Panel {
         );
     }
 
-    /// Packets dropped by all patches of all processes, for every reason.
+    /// Packets dropped by all patches and components of all processes, for every reason.
     pub fn dropped(&self) -> u64 {
         let details = self
             .details()
             .into_iter()
             .filter_map(|process| process.detail);
-        details
-            .flat_map(|detail| detail.patches)
-            .map(|patch| patch.counters.drops.total())
-            .sum()
+        let of = |detail: Detail| {
+            let patches = detail.patches.into_iter().map(|patch| patch.counters);
+            let ends = detail.components.into_iter();
+            let ends = ends.flat_map(|component| component.rx.into_iter().chain(component.tx));
+            let all = patches.chain(ends.map(|end| end.counters));
+            all.map(|counters| counters.drops.total()).sum::<u64>()
+        };
+        details.map(of).sum()
     }
 
     /// Packets that are in rings now.

@@ -20,6 +20,8 @@ pub struct Builder {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Nfv {
+    /// Another program than `spp-nfv`.
+    pub(super) bin: Option<&'static str>,
     pub(super) args: Vec<String>,
     pub(super) cpu: Option<u32>,
 }
@@ -46,6 +48,18 @@ impl Builder {
     /// A worker process with this id.
     pub fn nfv(mut self, id: u32) -> Self {
         self.nfvs.entry(id).or_default();
+        self
+    }
+
+    /// A worker process with this id that has components. Whatever is said of worker processes holds for it, too.
+    pub fn vf(mut self, id: u32) -> Self {
+        self.nfvs.entry(id).or_default().bin = Some("spp-vf");
+        self
+    }
+
+    /// Likewise, one that copies packets.
+    pub fn mirror(mut self, id: u32) -> Self {
+        self.nfvs.entry(id).or_default().bin = Some("spp-mirror");
         self
     }
 

@@ -1,5 +1,9 @@
 //! Classifiers: where packets go, how entries come and go while they do.
 
+mod decision;
+mod learning;
+mod load;
+
 use super::*;
 use crate::area::DropReason;
 use crate::{BoardError, Classifier, EntryError, Function, Rule};

@@ -201,6 +201,9 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The names of its members.
+    pub const KEYS: [&str; 4] = ["copy", "snap", "filter", "learn"];
+
     /// Sets one thing.
     pub fn take(&mut self, setting: &Setting) {
         match setting {
