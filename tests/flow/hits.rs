@@ -8,8 +8,13 @@ use testbed::{Equipment, Vm};
 /// For a program in a guest without hardware acceleration.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What the primary's driver needs of the kernel.
-const MODULES: [&str; 7] = [
+/// What the primary's driver needs of the kernel, and VLANs.
+const MODULES: [&str; 12] = [
+    "llc",
+    "stp",
+    "garp",
+    "mrp",
+    "8021q",
     "tun",
     "sch_multiq",
     "sch_ingress",
@@ -59,9 +64,21 @@ fn panel() -> Vm {
     vm
 }
 
+/// What a command prints that changes nothing. It is repeated while it fails: the controller gives a process half a
+/// second to answer, and this machine is slow.
+#[track_caller]
+fn shown(vm: &mut Vm, command: &str) -> String {
+    let (status, output) = vm.run(
+        &format!("i=0; until o=$({command} 2>&1); do i=$((i+1)); [ $i -lt 60 ] || break; sleep 1; done; echo \"$o\"; [ $i -lt 60 ]"),
+        LIMIT,
+    );
+    assert_eq!(status, 0, "{command}: {output}");
+    output
+}
+
 /// Packets that have come to ring:0 and ring:1.
 fn counted(vm: &mut Vm) -> [u64; 2] {
-    let text = vm.sh("wget -q -O - http://127.0.0.1:7777/v1/primary/status");
+    let text = shown(vm, "wget -q -O - http://127.0.0.1:7777/v1/primary/status");
     let status: serde_json::Value = serde_json::from_str(&text).expect("a status");
     [0, 1].map(|ring| {
         let ring = &status["ring_ports"][ring];
@@ -70,27 +87,42 @@ fn counted(vm: &mut Vm) -> [u64; 2] {
     })
 }
 
-/// Sends so many packets to a host and waits until they are counted; gives how many came by which queue.
-fn sent(vm: &mut Vm, host: u32, packets: u64) -> [u64; 2] {
-    let before = counted(vm);
-    // Nobody answers.
-    vm.run(
-        &format!("ping -c {packets} -i 0.2 -W 1 10.0.0.{host}"),
-        LIMIT,
+/// Sends so many packets to a host. Nobody answers.
+fn send(vm: &mut Vm, host: &str, packets: u64) {
+    let (_, said) = vm.run(&format!("ping -c {packets} -i 0.2 -W 1 {host}"), LIMIT);
+    assert!(
+        said.contains(&format!("{packets} packets transmitted")),
+        "{said}"
     );
-    let mut last = [0, 0];
-    testbed::wait_until("the packets to be counted", LIMIT, || {
+}
+
+/// Sends so many packets to a host and waits until they are counted; gives how many came by which queue.
+#[track_caller]
+fn sent(vm: &mut Vm, host: &str, packets: u64) -> [u64; 2] {
+    let before = counted(vm);
+    send(vm, host, packets);
+    testbed::wait_for("the packets to be counted", LIMIT, || {
         let now = counted(vm);
-        last = [now[0] - before[0], now[1] - before[1]];
-        last[0] + last[1] >= packets
+        let came = [now[0] - before[0], now[1] - before[1]];
+        (came[0] + came[1] >= packets).then_some(came)
+    })
+}
+
+/// Waits until the kernel passes on what is sent by an interface: a moment after it is up.
+#[track_caller]
+fn wait_open(vm: &mut Vm, host: &str) {
+    let before = counted(vm);
+    testbed::wait_until("a first packet", LIMIT, || {
+        send(vm, host, 1);
+        counted(vm) != before
     });
-    last
 }
 
 #[test]
 fn packets_go_to_the_queue_that_a_rule_names() {
     let mut vm = panel();
-    let rule = |mac: &str, queue: u32| {
+    wait_open(&mut vm, "10.0.0.2");
+    let rule = |mac: &str, queue: usize| {
         format!(
             "phy:0 ingress priority 1 pattern eth dst is {mac} / end actions queue index {queue} / end"
         )
@@ -101,13 +133,13 @@ fn packets_go_to_the_queue_that_a_rule_names() {
         "Flow rule validated\n"
     );
     // The same packets, by a rule to each queue in turn: it is the rule that chooses.
-    for queue in [1, 0, 1] {
+    for queue in [1usize, 0, 1] {
         let made = vm.sh(&format!("spp pri flow create {}", rule(ours, queue)));
         assert_eq!(made, "Flow rule #0 created\n");
         let mut expected = [0, 0];
-        expected[queue as usize] = 5;
+        expected[queue] = 5;
         assert_eq!(
-            sent(&mut vm, 2, 5),
+            sent(&mut vm, "10.0.0.2", 5),
             expected,
             "by the rule to queue {queue}"
         );
@@ -122,18 +154,18 @@ fn packets_go_to_the_queue_that_a_rule_names() {
         let made = vm.sh(&format!("spp pri flow create {}", rule(mac, queue)));
         assert_eq!(made, format!("Flow rule #{id} created\n"));
     }
-    assert_eq!(sent(&mut vm, 2, 3), [0, 3]);
-    assert_eq!(sent(&mut vm, 3, 3), [3, 0]);
+    assert_eq!(sent(&mut vm, "10.0.0.2", 3), [0, 3]);
+    assert_eq!(sent(&mut vm, "10.0.0.3", 3), [3, 0]);
     let line = |id: u32| format!("{id}       0       1       i--     ETH => QUEUE \n");
     let head = "ID      Group   Prio    Attr    Rule\n";
-    let list = |vm: &mut Vm| vm.sh("spp pri flow list phy:0");
+    let list = |vm: &mut Vm| shown(vm, "spp pri flow list phy:0");
     assert_eq!(list(&mut vm), format!("{head}{}{}", line(0), line(1)));
-    let shown = vm.sh("spp pri flow status phy:0 0");
+    let rules = shown(&mut vm, "spp pri flow status phy:0 0");
     assert!(
-        shown.contains("      - dst: 02:00:00:00:00:02\n"),
-        "{shown}"
+        rules.contains("      - dst: 02:00:00:00:00:02\n"),
+        "{rules}"
     );
-    assert!(shown.contains("  - queue:\n    - index: 1\n"), "{shown}");
+    assert!(rules.contains("  - queue:\n    - index: 1\n"), "{rules}");
 
     // An id is not given to another rule while a higher one is there.
     assert_eq!(
@@ -143,12 +175,50 @@ fn packets_go_to_the_queue_that_a_rule_names() {
     assert_eq!(list(&mut vm), format!("{head}{}", line(1)));
     let made = vm.sh(&format!("spp pri flow create {}", rule(ours, 0)));
     assert_eq!(made, "Flow rule #2 created\n");
-    assert_eq!(sent(&mut vm, 2, 3), [3, 0]);
+    assert_eq!(sent(&mut vm, "10.0.0.2", 3), [3, 0]);
     assert_eq!(
         vm.sh("spp pri flow destroy phy:0 ALL"),
         "Flow rule all destroyed\n"
     );
     assert_eq!(list(&mut vm), head);
+
+    // Parts of a tag: two VLANs, and packets of priority 5 in the first. The driver applies a mask with its bytes swapped, so
+    // the ids are those that it leaves whole; and without the inner type its rule is for no packet at all.
+    vm.sh("vconfig add nic0 10 && vconfig add nic0 11 && vconfig set_egress_map nic0.10 0 5");
+    for (vid, net) in [(10, 1), (11, 2)] {
+        vm.sh(&format!(
+            "ip addr add 10.0.{net}.1/24 dev nic0.{vid} && ip link set nic0.{vid} up"
+        ));
+        vm.sh(&format!("arp -i nic0.{vid} -s 10.0.{net}.2 {ours}"));
+    }
+    wait_open(&mut vm, "10.0.1.2");
+    wait_open(&mut vm, "10.0.2.2");
+    for (fields, hits) in [
+        ("vid is 10", ["10.0.1.2"].as_slice()),
+        ("vid is 11", &["10.0.2.2"]),
+        ("vid is 10 pcp is 5", &["10.0.1.2"]),
+        ("vid is 10 pcp is 4", &[]),
+        ("vid is 11 pcp is 5", &[]),
+    ] {
+        // What the first rule does not take comes by the other queue.
+        for rule in [
+            format!(
+                "priority 1 pattern eth / vlan {fields} inner_type is 0x0800 / end actions queue index 1 / end"
+            ),
+            format!("priority 2 pattern eth dst is {ours} / end actions queue index 0 / end"),
+        ] {
+            vm.sh(&format!("spp pri flow create phy:0 ingress {rule}"));
+        }
+        for host in ["10.0.1.2", "10.0.2.2"] {
+            let mut expected = [0, 0];
+            expected[usize::from(hits.contains(&host))] = 3;
+            assert_eq!(sent(&mut vm, host, 3), expected, "{host} by {fields}");
+        }
+        assert_eq!(
+            vm.sh("spp pri flow destroy phy:0 ALL"),
+            "Flow rule all destroyed\n"
+        );
+    }
 
     // What the driver cannot do it refuses, and nothing is listed.
     let tag = "phy:0 ingress pattern eth / end actions of_push_vlan ethertype 0x8100 / end";

@@ -7,6 +7,7 @@ use protocol::command::component::{
     ClassifierEntry, ClassifierMac, ComponentKind, ComponentName, Direction, VlanTag, vlan_id,
 };
 use protocol::command::{NfvCommand, PanelCommand, PrimaryCommand};
+use protocol::flow::FlowCommand;
 use protocol::port::PortName;
 
 use crate::{below, folder};
@@ -33,6 +34,7 @@ struct World {
     components: BTreeMap<(String, u32), BTreeMap<ComponentName, Component>>,
     entries: BTreeSet<(u32, String)>,
     capturing: BTreeSet<u32>,
+    rules: BTreeSet<i64>,
 }
 
 impl World {
@@ -48,6 +50,7 @@ impl World {
         match words[..] {
             ["pri"] => match PrimaryCommand::parse(what).expect("a command of the primary") {
                 PrimaryCommand::Panel(command) => self.panel(0, &command),
+                PrimaryCommand::Flow(words) => self.flow(&words),
                 other => panic!("{other:?} in a recipe"),
             },
             ["nfv", n] => match NfvCommand::parse(what).expect("a command of nfv") {
@@ -78,6 +81,29 @@ impl World {
                 }
             }
             _ => panic!("no command of the shell"),
+        }
+    }
+
+    /// Rules of one port get the ids 0, 1, ….
+    fn flow(&mut self, words: &str) {
+        if let Some(("list", _)) = words.split_once(' ') {
+            return;
+        }
+        if let Some(rule) = words.strip_prefix("status phy:0 ") {
+            let id = rule.parse().expect("an id");
+            return assert!(self.rules.contains(&id), "no rule {id}");
+        }
+        match FlowCommand::parse(words).expect("a flow command") {
+            FlowCommand::Validate { port: 0, .. } => {}
+            FlowCommand::Create { port: 0, .. } => {
+                let next = self.rules.last().map_or(0, |id| id + 1);
+                self.rules.insert(next);
+            }
+            FlowCommand::Destroy { port: 0, id } => {
+                assert!(self.rules.remove(&id), "no rule {id}");
+            }
+            FlowCommand::DestroyAll { port: 0 } => self.rules.clear(),
+            other => panic!("{other} in a recipe"),
         }
     }
 
@@ -244,6 +270,7 @@ impl World {
         }
         assert!(self.components.values().all(BTreeMap::is_empty));
         assert!(self.entries.is_empty() && self.capturing.is_empty());
+        assert!(self.rules.is_empty(), "flow rules stay");
     }
 }
 
@@ -311,7 +338,7 @@ fn every_sequence_of_recipes_holds_together_and_undoes_itself() {
             by_folder.entry(parent).or_default().push(path);
         }
     }
-    assert_eq!((by_folder.len(), alone), (18, 8));
+    assert_eq!((by_folder.len(), alone), (19, 8));
     for (folder, paths) in by_folder {
         assert!(paths.len() >= 2, "{}", folder.display());
         play(&paths).check_empty();

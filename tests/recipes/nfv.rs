@@ -182,6 +182,29 @@ fn n12_queues_are_patched_one_by_one() {
     idles(&panel, 1, &["phy:0 nq 0", "phy:0 nq 1", "phy:1"]);
 }
 
+/// On a device that stores rules for a card that is not plugged in; `tests/flow` has packets that hit some.
+#[test]
+fn n13_a_flow_rule_is_made_shown_and_destroyed() {
+    let store = "net_failsafe0,mac=02:00:00:00:00:09,exec(/bin/true)";
+    let panel = Panel::builder()
+        .memory(256)
+        .primary_args(["--vdev", store, "--queues", "0:2:2"])
+        .start();
+    let told = play(&panel, "spp_primary/flow/1_create");
+    for line in [
+        "Flow rule validated",
+        "Flow rule #0 created",
+        "0       0       0       i--     ETH => QUEUE ",
+        "      - dst: 02:00:00:00:00:01",
+        "    - index: 1",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let told = play(&panel, "spp_primary/flow/2_clean");
+    assert!(told.contains("Flow rule #0 destroyed"), "{told}");
+    assert!(!told.contains("QUEUE"), "{told}");
+}
+
 #[test]
 fn containers_of_rings_only_run_without_containers() {
     let panel = panel(&[1, 2, 3, 4]);
