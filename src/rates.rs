@@ -1,6 +1,7 @@
 //! Rates: what changed between two looks at the counters.
 
 use protocol::detail::{Counters, Detail, PatchDetail, PortDetail, ProcessDetail, WorkerDetail};
+use protocol::probe::LatencyDetail;
 use serde::Serialize;
 
 use crate::render::counters::name;
@@ -77,6 +78,8 @@ pub struct ProcessRates {
     pub patches: Vec<PatchRate>,
     /// Workers.
     pub workers: Vec<Work>,
+    /// Latencies as they are: their figures are no rates.
+    pub latencies: Vec<LatencyDetail>,
 }
 
 impl Work {
@@ -125,6 +128,7 @@ fn rates_of(before: &[ProcessDetail], process: &ProcessDetail) -> ProcessRates {
             ports: Vec::new(),
             patches: Vec::new(),
             workers: Vec::new(),
+            latencies: Vec::new(),
         };
     };
     let then = before
@@ -153,6 +157,7 @@ fn rates_of(before: &[ProcessDetail], process: &ProcessDetail) -> ProcessRates {
             .iter()
             .map(|worker| work(then, worker))
             .collect(),
+        latencies: now.latencies.clone(),
     }
 }
 
