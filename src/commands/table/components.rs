@@ -1,5 +1,6 @@
 //! Commands of vf, mirror and pcap.
 
+use super::probes::TRACE;
 use crate::commands::spec::{Action, Arg, Command, Offer, Place, Ports, Values};
 use crate::commands::{capture, classifier, component, secondary};
 
@@ -97,6 +98,7 @@ pub static VF: &[Command] = &[
         wire: &["status"],
         action: Action::Run(component::vf_status),
     },
+    TRACE,
     EXIT,
     Command {
         name: "component start",
@@ -195,6 +197,7 @@ pub static MIRROR: &[Command] = &[
         wire: &["status"],
         action: Action::Run(component::mirror_status),
     },
+    TRACE,
     EXIT,
     Command {
         name: "component start",
