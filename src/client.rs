@@ -19,8 +19,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const READ_LIMIT: Duration = Duration::from_secs(10);
 /// Longest time for which events are read from one connection; then it is made anew.
 const FOLLOW_LIMIT: Duration = Duration::from_secs(3600);
-/// Larger than the details of a panel with thousands of patches.
-const BODY_LIMIT: u64 = 64 << 20;
+/// Larger than the details of a panel with thousands of patches, and than a thousand whole packets in hex.
+const BODY_LIMIT: u64 = 192 << 20;
+/// Larger than the largest trace.
+const FILE_LIMIT: u64 = 80 << 20;
 /// Media type by which the controller gives finer status codes and reasons as JSON (RFC 9457).
 const PROBLEM_TYPE: &str = "application/problem+json";
 
@@ -110,6 +112,28 @@ impl Client {
     /// Makes a resource; gives what the controller answers.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.call(Method::POST, path, Some(body))
+    }
+
+    /// Makes something that is a file of this media type, and gives its bytes.
+    pub fn post_for_file(&self, path: &str, body: &Value, kind: &str) -> Result<Vec<u8>, Failure> {
+        let request = self.request(Method::POST, path);
+        let request = request
+            .header("Accept", format!("{kind}, {PROBLEM_TYPE}"))
+            .header("Content-Type", "application/json")
+            .body(body.to_string());
+        let response = request.map_err(ureq::Error::from);
+        let response = response.and_then(|request| self.agent.run(request));
+        let mut response = response.map_err(|error| self.unreachable(&error))?;
+        let limited = response.body_mut().with_config().limit(FILE_LIMIT);
+        let bytes = limited.read_to_vec();
+        let bytes = bytes.map_err(|error| self.unreachable(&error))?;
+        match response.status().is_success() {
+            true => Ok(bytes),
+            false => Err(Failure::Refused {
+                text: reason(response.status().as_u16(), &bytes),
+                status: Some(response.status().as_u16()),
+            }),
+        }
     }
 
     /// Deletes a resource.

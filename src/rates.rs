@@ -4,6 +4,7 @@ use protocol::detail::{
     ComponentDetail, ComponentPortDetail, Counters, Detail, PatchDetail, PortDetail, ProcessDetail,
     WorkerDetail,
 };
+use protocol::probe::LatencyDetail;
 use serde::Serialize;
 
 use crate::render::counters::name;
@@ -127,6 +128,8 @@ pub struct ProcessRates {
     pub patches: Vec<PatchRate>,
     /// Workers.
     pub workers: Vec<Work>,
+    /// Latencies as they are: their figures are no rates.
+    pub latencies: Vec<LatencyDetail>,
 }
 
 impl Work {
@@ -175,6 +178,7 @@ fn rates_of(before: &[ProcessDetail], process: &ProcessDetail) -> ProcessRates {
             ports: Vec::new(),
             patches: Vec::new(),
             workers: Vec::new(),
+            latencies: Vec::new(),
         };
     };
     let then = before
@@ -205,6 +209,7 @@ fn rates_of(before: &[ProcessDetail], process: &ProcessDetail) -> ProcessRates {
             .iter()
             .map(|worker| work(then, worker))
             .collect(),
+        latencies: now.latencies.clone(),
     }
 }
 

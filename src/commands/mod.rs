@@ -24,6 +24,7 @@ mod playback;
 mod plugins;
 mod ports;
 mod pri;
+mod probes;
 mod remote;
 mod secondary;
 mod server;

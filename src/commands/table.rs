@@ -4,6 +4,7 @@
 mod components;
 mod local;
 mod panel;
+mod probes;
 mod system;
 
 use crate::commands::spec::{Action, Arg, Command, Place, Target, Values};
@@ -137,6 +138,9 @@ pub static COMMANDS: &[Command] = &[
         wire: &["_detail"],
         action: Action::Run(top::run),
     },
+    probes::LATENCY,
+    probes::LATENCY_ON,
+    probes::LATENCY_OFF,
     Command {
         name: "wait",
         aliases: &[],

@@ -3,7 +3,7 @@
 use protocol::detail::{Counters, Detail, Drops, PatchDetail, ProcessDetail};
 
 use crate::render::columns::{Align, lines};
-use crate::render::units;
+use crate::render::{probes, units};
 
 use Align::{Left, Right};
 
@@ -26,6 +26,13 @@ pub fn panel(details: &[ProcessDetail]) -> String {
             &rows,
         ));
     }
+    let mut latencies: Vec<Vec<String>> = Vec::new();
+    for (process, detail) in with_detail(details) {
+        let rows = probes::rows(&detail.latencies);
+        latencies.extend(rows.map(|row| std::iter::once(name(process)).chain(row).collect()));
+    }
+    let header = [&[("PROCESS", Left)][..], &probes::header()].concat();
+    section(&mut text, "latencies", &header, latencies.into_iter());
     text.push_str(&silent(details));
     text
 }
@@ -70,6 +77,12 @@ pub fn process(process: &ProcessDetail) -> String {
         }),
     );
     workers(&mut text, detail);
+    section(
+        &mut text,
+        "latencies",
+        &probes::header(),
+        probes::rows(&detail.latencies),
+    );
     section(
         &mut text,
         "rings",

@@ -10,6 +10,7 @@ pub mod launched;
 pub mod layout;
 pub mod mermaid;
 mod names;
+pub mod probes;
 pub mod raster;
 pub mod rates;
 pub mod status;

@@ -2,6 +2,7 @@
 
 use crate::rates::{Flow, ProcessRates, Work};
 use crate::render::columns::{Align, lines};
+use crate::render::probes;
 use crate::render::units::{bit_rate, packet_rate, percent};
 use crate::style::Style;
 
@@ -91,6 +92,16 @@ pub fn tables(processes: &[ProcessRates], style: Style) -> String {
             ("BURST", Right),
         ],
         workers.collect(),
+    );
+    let latencies = processes.iter().flat_map(|process| {
+        probes::rows(&process.latencies)
+            .map(|row| std::iter::once(process.name.clone()).chain(row).collect())
+    });
+    table(
+        &mut text,
+        style,
+        &[&[("PROCESS", Left)][..], &probes::header()].concat(),
+        latencies.collect(),
     );
     for process in processes
         .iter()

@@ -32,6 +32,22 @@ fn scaled(value: f64, unit: &str) -> String {
     format!("{value:.digits$} {prefix}{unit}")
 }
 
+/// A time given in nanoseconds: `950 ns`, `12.3 µs`, `1.23 s`.
+pub fn time(ns: u64) -> String {
+    let (value, unit) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..999_500 => (ns as f64 / 1e3, "µs"),
+        999_500..999_500_000 => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e9, "s"),
+    };
+    let digits = if value < 9.995 {
+        2
+    } else {
+        usize::from(value < 99.95)
+    };
+    format!("{value:.digits$} {unit}")
+}
+
 /// A share of one as percent: `12.3 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
@@ -64,6 +80,17 @@ mod tests {
             assert_eq!(packet_rate(rate), shown);
         }
         assert_eq!(bit_rate(9_876_543_210.0), "9.88 Gbit/s");
+        for (ns, shown) in [
+            (0, "0 ns"),
+            (999, "999 ns"),
+            (1_000, "1.00 µs"),
+            (99_960, "100 µs"),
+            (999_499, "999 µs"),
+            (999_500, "1.00 ms"),
+            (61_000_000_000, "61.0 s"),
+        ] {
+            assert_eq!(time(ns), shown);
+        }
         assert_eq!(percent(0.1234), "12.3 %");
         assert_eq!(
             (count(1, "drop"), count(0, "drop")),

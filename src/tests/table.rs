@@ -8,6 +8,7 @@ use controller::{Config, Controller};
 use protocol::command::component::{
     CaptureCommand, ClassifierEntry, ComponentCommand, ComponentKind, Direction, Setting, VlanTag,
 };
+use protocol::command::probe::ProbeCommand;
 use protocol::command::{NfvCommand, PrimaryCommand};
 
 use crate::commands::table::COMMANDS;
@@ -130,6 +131,7 @@ fn sample(form: &str) -> String {
     let words = form.split(' ').map(|word| match word {
         "PORT" => "ring:0",
         "SRC" => "phy:0",
+        "N" | "COUNT" | "SECONDS" => "10",
         "DST" => "ring:1",
         "CPU" => "3",
         "vhost:N" => "vhost:1",
@@ -213,11 +215,14 @@ fn every_wire_form_in_the_table_is_one_of_the_protocol() {
             .flat_map(|command| command.wire.iter().map(move |form| (command, form)))
         {
             let line = sample(form);
-            let known = match outer.name {
-                "pri" => PrimaryCommand::parse(&line).is_ok_and(|c| c.to_string() == line),
-                "vf" | "mirror" | "pcap" => written.contains(&line),
-                _ => NfvCommand::parse(&line).is_ok_and(|c| c.to_string() == line),
-            };
+            let probe =
+                ProbeCommand::take(&line).is_some_and(|c| c.is_ok_and(|c| c.to_string() == line));
+            let known = probe
+                || match outer.name {
+                    "pri" => PrimaryCommand::parse(&line).is_ok_and(|c| c.to_string() == line),
+                    "vf" | "mirror" | "pcap" => written.contains(&line),
+                    _ => NfvCommand::parse(&line).is_ok_and(|c| c.to_string() == line),
+                };
             assert!(known, "{} {}: {form}", outer.name, inner.name);
             count += 1;
         }

@@ -1,5 +1,6 @@
 //! Commands of vf, mirror and pcap.
 
+use super::probes::TRACE;
 use crate::commands::spec::{Action, Arg, Command, Offer, Place, Ports, Values};
 use crate::commands::{capture, classifier, component, secondary};
 
@@ -130,6 +131,7 @@ pub static VF: &[Command] = &[
         action: Action::Run(component::vf_status),
     },
     CLEAR,
+    TRACE,
     EXIT,
     Command {
         name: "component start",
@@ -255,6 +257,7 @@ pub static MIRROR: &[Command] = &[
         action: Action::Run(component::mirror_status),
     },
     CLEAR,
+    TRACE,
     EXIT,
     Command {
         name: "component start",

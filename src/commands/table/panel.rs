@@ -1,5 +1,6 @@
 //! Commands of nfv processes and of the primary.
 
+use super::probes::TRACE;
 use crate::commands::spec::{Action, Arg, Command, Offer, Place, Ports, Values};
 use crate::commands::{flow, forward, launch, nfv, ports, pri, secondary};
 
@@ -40,6 +41,7 @@ pub static NFV: &[Command] = &[
     FORWARD,
     STOP,
     CLEAR,
+    TRACE,
     Command {
         name: "exit",
         aliases: &[],
@@ -84,6 +86,7 @@ pub static PRIMARY: &[Command] = &[
         rest: &["DELETE /status"],
         ..CLEAR
     },
+    TRACE,
     Command {
         name: "launch",
         aliases: &[],
