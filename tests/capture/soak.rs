@@ -1,0 +1,1 @@
+//! Capture with rotation under load, for a while.
