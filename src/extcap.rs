@@ -4,7 +4,6 @@
 //! into Wireshark's pipe: it takes the packets out of the port, so a port that somebody else takes from has to be copied
 //! by a mirror into a ring of its own first.
 
-use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;

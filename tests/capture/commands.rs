@@ -138,7 +138,7 @@ fn rest_and_the_shell_start_and_stop_it() {
     assert!(all.contains("pcap:3"), "{all}");
     let metrics = panel.http("GET", "/metrics", "").body;
     let line = metrics.lines().find(|line| {
-        line.starts_with("spp_patch_rx_packets_total") && line.contains("dst=\"spppcap:3\"")
+        line.starts_with("spp_patch_receive_packets_total") && line.contains("dst=\"spppcap:3\"")
     });
     assert!(
         line.is_some_and(|line| line.ends_with(" 10")),

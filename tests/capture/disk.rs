@@ -95,6 +95,17 @@ fn a_full_disk_stops_the_capture_and_leaves_what_is_whole() {
     panel.finish();
 }
 
+/// Sends into ring:0 until it is full for good, because nobody takes anything out any more.
+fn flood(panel: &testbed::Panel) {
+    let mut command = panel.command(Command::new(testbed::machine::bin("spp-traffic")));
+    command.args(["--sec-id", "9", "--file-prefix", panel.prefix()]);
+    command.args(
+        "--tx ring:0 --count 20000 --rate 40000 --flows 1000 --size 600 --patience 1".split(' '),
+    );
+    let words = proc::run(&mut command, LIMIT).failure();
+    assert!(words.contains("ended early"), "{words}");
+}
+
 /// Packets of each file; read elsewhere, for there is no room for anything beside them.
 fn copied(files: &[std::path::PathBuf]) -> Vec<usize> {
     let room = TempDir::new();

@@ -47,11 +47,21 @@ fn a_pipe_is_read_by_tshark_while_packets_come() {
     panel.finish();
 }
 
-/// A folder that Wireshark's programs look into for such programs, with ours.
-fn wireshark(panel: &testbed::Panel, dir: &TempDir) -> String {
+/// Where tshark looks for programs that capture for it.
+fn extcap_folder() -> String {
+    let out = Command::new("tshark").args(["-G", "folders"]).output();
+    let text = String::from_utf8_lossy(&out.expect("tshark").stdout).to_string();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Extcap path:"));
+    line.expect("a folder").trim().to_owned()
+}
+
+/// A tshark that finds nothing but our program there: in a mount namespace of its own, another folder lies over it.
+fn tshark(panel: &testbed::Panel, dir: &TempDir, args: &str) -> Command {
     use std::os::unix::fs::PermissionsExt;
     let folder = dir.join("extcap");
-    std::fs::create_dir(&folder).expect("made");
+    std::fs::create_dir_all(&folder).expect("made");
     let script = folder.join("spp-extcap");
     let text = format!(
         "#!/bin/sh\nSPP_CTL={} SPP_FILE_PREFIX={} exec {} extcap \"$@\"\n",
@@ -61,7 +71,14 @@ fn wireshark(panel: &testbed::Panel, dir: &TempDir) -> String {
     );
     std::fs::write(&script, text).expect("written");
     std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).expect("made executable");
-    folder.display().to_string()
+    let mut command = panel.command(Command::new("unshare"));
+    let line = format!(
+        "mount --bind {} {} && exec tshark {args}",
+        folder.display(),
+        extcap_folder()
+    );
+    command.args(["-m", "sh", "-c", &line]).stdin(Stdio::null());
+    command
 }
 
 #[test]
@@ -69,43 +86,19 @@ fn wireshark_finds_the_ports_and_captures_one_live() {
     let dir = TempDir::new();
     let panel = panel(dir.path());
     panel.ok("nfv 1 patch ring:2 ring:3");
-    let folder = wireshark(&panel, &dir);
-    let tshark = || {
-        let mut tshark = panel.command(Command::new("tshark"));
-        tshark
-            .env("WIRESHARK_EXTCAP_DIR", &folder)
-            .stdin(Stdio::null());
-        tshark
-    };
-    let listed = testbed::proc::run(tshark().arg("-D"), LIMIT).success();
+    let ask = |args: &str| testbed::proc::run(&mut tshark(&panel, &dir, args), LIMIT).success();
+    let listed = ask("-D");
     assert!(listed.contains("spp-ring0 (SPP ring:0)"), "{listed}");
     assert!(
         listed.contains("spp-ring2 (SPP ring:2: nfv:1 takes its packets"),
         "{listed}"
     );
-    let types = testbed::proc::run(tshark().args(["-i", "spp-ring0", "-L"]), LIMIT).success();
+    let types = ask("-i spp-ring0 -L");
     assert!(types.contains("EN10MB (Ethernet)"), "{types}");
 
-    let mut live = tshark();
-    live.args([
-        "-l",
-        "-n",
-        "-i",
-        "spp-ring0",
-        "-c",
-        "20",
-        "-f",
-        "greater 100",
-    ]);
-    live.args([
-        "-T",
-        "fields",
-        "-e",
-        "frame.interface_name",
-        "-e",
-        "frame.len",
-    ]);
-    let mut live = Proc::spawn("tshark", &mut live);
+    let args =
+        "-l -n -i spp-ring0 -c 20 -f 'greater 100' -T fields -e frame.interface_name -e frame.len";
+    let mut live = Proc::spawn("tshark", &mut tshark(&panel, &dir, args));
     wait_until("the capture to run", LIMIT, || {
         let all = panel.details();
         let found = all.iter().find(|p| p.client_id == 127);
