@@ -48,12 +48,7 @@ fn a_full_disk_stops_the_capture_and_leaves_what_is_whole() {
             ),
         );
         // Numbered frames do not compress to nothing.
-        send(
-            &panel,
-            "ring:0",
-            20_000,
-            "--rate 40000 --flows 1000 --size 600",
-        );
+        flood(&panel);
         wait_until("the capture to have stopped", LIMIT, || {
             !report(&panel).running
         });
