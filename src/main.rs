@@ -10,6 +10,7 @@ mod commands;
 mod complete;
 mod context;
 mod events;
+mod extcap;
 mod failure;
 mod generate;
 mod rates;
@@ -128,12 +129,13 @@ fn run(context: &mut Context, options: &Options, typed: bool, input: &mut dyn Bu
     }
 }
 
-/// Commands for other programs: completion for the system's shells, and what is generated from the
-/// table of commands.
+/// Commands for other programs: completion for the system's shells, what is generated from the
+/// table of commands, and what Wireshark asks.
 fn hidden(context: &mut Context, words: &[&str]) -> Option<Result<(), Failure>> {
     match *words {
         ["__complete", line] => Some(offer(context, line)),
         ["__generate", folder] => Some(generate::write(folder)),
+        ["extcap", ref words @ ..] => Some(extcap::run(context, words)),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+import capture
 import components
 import control
 import latency
@@ -82,6 +83,10 @@ CASES = [
          **ONCE),
     Case("rest-patch", "`patch` by REST -> a packet went the new way (upper bound), 99th percentile", "p99-ms", "ms",
          alone(control.rest_patch_latency), most=2.0, **ONCE),
+    Case("capture", "capture of 64 B at 2 Mpps into a RAM disk, uncompressed, one receiver and one writer: lost", "lost",
+         "packets", alone(capture.paced), most=0.0, **ONCE),
+    Case("capture-most", "the same from an endless source, with loss: time / packets in files", "written-ns",
+         "ns a packet", alone(capture.endless), most=500.0, **ONCE),
     Case("controller-memory", "resident memory of a controller with 16 processes", "controller-mb", "MB",
          alone(control.controller_memory), most=30.0, **ONCE),
 ]

@@ -1,1 +1,82 @@
-fn main() {}
+//! spp-pcap: a secondary that captures a port into files.
+
+#![forbid(unsafe_code)]
+
+mod options;
+mod pcap;
+
+use std::process::ExitCode;
+
+use options::Asked;
+use pcap::Pcap;
+use process::events::{self, End};
+use process::secondary::{self, Secondary};
+use process::{Error, desk, link::Link, logging, sweep};
+
+fn start() -> Result<bool, Error> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Asked {
+        start,
+        port,
+        plan,
+        shown,
+    } = options::parse(&args)?;
+    logging::start(start.log_level);
+    sys::signal::block_all()?;
+    // Before anything else is taken: what is wrong with the filter shows at once.
+    let capture = capture::Capture::new(plan).map_err(|e| Error::Usage(e.to_string()))?;
+    let Secondary {
+        info,
+        identity,
+        console,
+        area,
+        leases,
+        folder,
+    } = secondary::start(&start.options)?;
+    let (to, events) = events::queue()?;
+    let id = identity.id;
+    let mut pcap = Pcap::new(identity, console, area, capture, port, shown)?;
+    let at_once = start.options.forwarding;
+    let begun = if at_once { pcap.start() } else { Ok(()) };
+    let end = match begun {
+        Ok(()) => {
+            log::info!(
+                "pcap {id} of panel {} is ready: {}",
+                start.options.file_prefix,
+                pcap.summary()
+            );
+            let controller = start.controller.or(info.controller_secondary);
+            let link = controller
+                .map(|address| Link::start(address, to))
+                .transpose()?;
+            sys::proc::sd_notify("READY=1")?;
+            let end = events::run(&mut pcap, events);
+            if end == End::Command
+                && let Err(e) = desk::say_leaving(folder.path(), id)
+            {
+                log::debug!("the primary was not told that this process leaves: {e}");
+            }
+            drop(link);
+            Ok(())
+        }
+        Err(e) => Err(e),
+    };
+    let (ended, complete) = pcap.shut();
+    if ended {
+        leases.let_go();
+        sweep::leave(
+            &folder,
+            &start.options.file_prefix,
+            start.options.huge_dir.as_deref(),
+        );
+    }
+    end.map(|()| complete)
+}
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => process::fail("spp-pcap", &e),
+    }
+}

@@ -79,6 +79,16 @@ pub struct Capture {
     /// What is still to be answered by writers that complete their files.
     ending: Vec<Receiver<()>>,
     running: bool,
+    past: Left,
+}
+
+/// Packets that reached no file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The filter did not let them through.
+    pub filtered: u64,
+    /// The file could not be written.
+    pub lost: u64,
 }
 
 impl Capture {
@@ -156,7 +166,22 @@ impl Capture {
             run: None,
             ending: Vec::new(),
             running: false,
+            past: Left::default(),
         })
+    }
+
+    /// Where the records go.
+    pub fn target(&self) -> &Target {
+        &self.plan.target
+    }
+
+    /// What did not reach a file in all runs together.
+    pub fn left(&self) -> Left {
+        let tally = self.run.as_ref().map(|run| &run.tally);
+        Left {
+            filtered: self.past.filtered + self.intake.counts.filtered.load(Relaxed),
+            lost: self.past.lost + tally.map_or(0, |tally| tally.lost.load(Relaxed)),
+        }
     }
 
     /// Where a patch has to end.
@@ -177,6 +202,7 @@ impl Capture {
         if !self.wait_written(patience) {
             return Err(CaptureError::Busy(self.waiting()));
         }
+        self.past = self.left();
         self.intake.counts.clear();
         let run = Arc::new(Run {
             plan: self.plan.clone(),

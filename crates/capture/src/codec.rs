@@ -131,7 +131,9 @@ mod tests {
             let mut codec = Codec::new(compress).unwrap();
             let (mut plain, mut packed) = (Vec::new(), Vec::new());
             for length in [24, 1, 100_000, 256 * 1024, 7] {
-                let block: Vec<u8> = (0..length).map(|i: u32| (i * i >> 7) as u8).collect();
+                let block: Vec<u8> = (0..length)
+                    .map(|i: u32| (i.wrapping_mul(i) >> 7) as u8)
+                    .collect();
                 codec.block(&block, &mut packed).unwrap();
                 plain.extend_from_slice(&block);
                 let file = [&packed[..], compress.mark()].concat();

@@ -19,6 +19,7 @@ pub mod stream;
 pub mod tally;
 pub mod writer;
 
-pub use capture::{Capture, CaptureError};
+pub use capfile::Format;
+pub use capture::{Capture, CaptureError, Left};
 pub use codec::Compress;
 pub use plan::{OnError, Plan, Target};

@@ -65,6 +65,11 @@ pub trait Process {
     /// A child has ended.
     fn child_ended(&mut self) {}
 
+    /// Whether it has nothing more to do, and ends by itself; asked after every tick.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// Longest time between two ticks.
     fn pause(&self) -> Duration {
         Duration::from_millis(500)
@@ -94,7 +99,7 @@ pub fn queue() -> Result<(Sender<Event>, Receiver<Event>), sys::Error> {
 pub enum End {
     /// By the command `exit`.
     Command,
-    /// By a signal, or because nothing can reach it any more.
+    /// By a signal, because nothing can reach it any more, or because it is over.
     Signal,
 }
 
@@ -106,6 +111,9 @@ pub fn run(process: &mut impl Process, events: Receiver<Event>) -> End {
         let now = Instant::now();
         if now >= next {
             process.tick();
+            if process.is_over() {
+                return End::Signal;
+            }
             next = now + process.pause();
         }
         match events.recv_timeout(next.saturating_duration_since(now)) {
