@@ -6,10 +6,14 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 mod commands;
+mod files;
+mod journal;
 mod ports;
 mod wire;
 
 pub use commands::commands;
+pub use files::{configurations, documents, lines};
+pub use journal::journal;
 pub use ports::ports;
 pub use wire::{framer, replies};
 
@@ -17,9 +21,13 @@ pub use wire::{framer, replies};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 8] = [
     ("commands", commands),
+    ("configurations", configurations),
+    ("documents", documents),
     ("framer", framer),
+    ("journal", journal),
+    ("lines", lines),
     ("ports", ports),
     ("replies", replies),
 ];

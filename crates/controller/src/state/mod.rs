@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::peer::{Peer, PeerError};
 use crate::rest::RestError;
 pub use folder::StateError;
-pub use format::journal_entries;
+pub use format::{JournalContents, read_journal};
 use journal::Journal;
 pub(crate) use journal::JournalError;
 use memory::{Entry, Record};
