@@ -78,7 +78,7 @@ qemu-system-x86|tests|virtual machines as vhost-user peers|cmd:qemu-system-x86_6
 chromium|tests|the panel's page is tried in a real browser|cmd:chromium|Chromium, as 'chromium' in the PATH
 graphviz|tests|checks that the graphs that topo writes are valid dot|cmd:dot|graphviz
 busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busybox
-prometheus|tests|promtool reads the metrics and tests the alert rules|cmd:promtool|promtool of Prometheus 2.40 or newer
+prometheus|tests|promtool reads the metrics and tests the alert rules (the server is masked)|cmd:promtool|promtool of Prometheus 2.40 or newer
 openssl|tests|makes the token and the certificate of a test|cmd:openssl|openssl
 python3-prometheus-client|tests|its parser reads the metrics as OpenMetrics|py:prometheus_client|Python's prometheus_client"
 
@@ -121,6 +121,17 @@ check_rust() {
     fi
 }
 
+# no_daemon PACKAGE...: of the package prometheus only promtool is wanted. Masked before it is installed, its server is started
+# neither by the installation nor at boot. Where the package is there already, nothing is changed.
+no_daemon() {
+    local unit=/etc/systemd/system/prometheus.service
+    case " $* " in *' prometheus '*) ;; *) return 0 ;; esac
+    [ ! -e "$unit" ] && [ ! -L "$unit" ] || return 0
+    mkdir -p "${unit%/*}"
+    ln -s /dev/null "$unit"
+    say "masked prometheus.service: only promtool is needed (systemctl unmask prometheus.service)"
+}
+
 check_packages() {
     local name set why probe elsewhere wanted=()
     while IFS='|' read -r name set why probe elsewhere; do
@@ -137,6 +148,7 @@ check_packages() {
     done <<<"$PACKAGES"
     [ ${#wanted[@]} -gt 0 ] || return 0
     apt_update_once
+    no_daemon "${wanted[@]}"
     say "apt-get install ${wanted[*]}"
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         "${wanted[@]}" </dev/null >"$LOG" 2>&1 || {

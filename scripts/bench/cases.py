@@ -7,6 +7,7 @@ import capture
 import components
 import control
 import latency
+import lossless
 import rest
 import traffic
 from session import alone
@@ -52,6 +53,8 @@ CASES = [
          "Mpps delivered", traffic.ring_spp, Side("two testpmd on net_ring", traffic.ring_testpmd), least=1.0),
     Case("ring-lossless", "two rings between two processes, 64 B, nothing lost: each way", "pps", "Mpps",
          traffic.lossless_spp, Side("two testpmd on one net_ring, with loss", traffic.ring_testpmd), least=1.0),
+    Case("ring-90", "generator -> ring -> nfv -> ring -> checker at 90 % of the highest rate: runs of 20 with loss or refusal",
+         "bad-runs", "runs", alone(lossless.ring_90), most=0.0, rounds=1, seconds=0.5, enough=1),
     Case("vhost-64", "vhost <-> vhost, 64 B, one worker", *CPU, traffic.vhost_spp(64),
          Side("testpmd io on net_vhost", traffic.vhost_testpmd(64)), least=1.10, generated=True),
     Case("vhost-1518", "vhost <-> vhost, 1518 B, one worker", *CPU, traffic.vhost_spp(1518),

@@ -74,7 +74,7 @@ fn read(path: &str) -> Result<System, Failure> {
 }
 
 /// Reads a document, as YAML or JSON. Errors name the line.
-fn parse(path: &str, text: &str) -> Result<System, Failure> {
+pub fn parse(path: &str, text: &str) -> Result<System, Failure> {
     let system: System = serde_norway::from_str(text).map_err(|error| {
         let place = error.location().map_or_else(
             || path.to_owned(),

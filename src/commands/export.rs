@@ -10,8 +10,11 @@ use crate::failure::Failure;
 /// `export`
 pub fn run(context: &mut Context, _args: &Args) -> Outcome {
     let system: System = context.client.read("/v1/system")?;
-    let text = serde_norway::to_string(&system).map_err(|error| {
-        Failure::refused(format!("the system cannot be written as YAML: {error}"))
-    })?;
-    Ok(Report::new(text, json!(system)))
+    Ok(Report::new(yaml(&system)?, json!(system)))
+}
+
+/// The document as text.
+pub fn yaml(system: &System) -> Result<String, Failure> {
+    serde_norway::to_string(system)
+        .map_err(|error| Failure::refused(format!("the system cannot be written as YAML: {error}")))
 }

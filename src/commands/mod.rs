@@ -12,7 +12,6 @@ mod export;
 mod files;
 pub mod flow;
 mod forward;
-#[cfg(test)]
 mod fuzz;
 mod help;
 mod history;
@@ -42,6 +41,7 @@ use crate::commands::spec::{Action, Command, Target, Values};
 use crate::context::{Context, Outcome};
 use crate::failure::Failure;
 
+pub use fuzz::{configuration, document, script};
 pub use help::overview;
 pub use wait::for_primary as wait_for_primary;
 

@@ -122,7 +122,6 @@ impl Config {
     /// # Errors
     /// What is wrong, in words with the file, the key and the value; nothing of it is taken then.
     pub fn load(path: &Path) -> Result<Self, Failure> {
-        let shown = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::refused(format!(
                 "Error: No config file found!\n{error}: '{}'",
@@ -132,11 +131,16 @@ impl Config {
                     .display()
             ))
         })?;
+        Self::read(&path.display().to_string(), &text)
+    }
+
+    /// Reads the text of a file with the name `shown`, as [`Config::load`] does.
+    pub fn read(shown: &str, text: &str) -> Result<Self, Failure> {
         let wrong =
             |reason: String| Failure::usage(format!("Error: config file '{shown}': {reason}"));
         let form = || "every key has the form KEY: {val: VALUE, desc: TEXT}".to_owned();
         let value: Value =
-            serde_norway::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+            serde_norway::from_str(text).map_err(|error| wrong(error.to_string()))?;
         let empty = Mapping::new();
         let members = match &value {
             Value::Mapping(members) => members,

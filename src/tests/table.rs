@@ -1,10 +1,9 @@
 //! The table of commands against the controller's router and the language of the wire.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
-use controller::{Config, Controller};
 use protocol::command::component::{
     CaptureCommand, ClassifierEntry, ComponentCommand, ComponentKind, Direction, Setting, VlanTag,
 };
@@ -13,48 +12,16 @@ use protocol::command::{NfvCommand, PrimaryCommand};
 
 use crate::commands::table::COMMANDS;
 
-/// A controller on ports that the kernel chose; it ends with the test.
-struct Server {
-    rest: SocketAddr,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
+#[path = "../../tests/common/controller.rs"]
+mod controller;
+
+/// A controller that is asked over its own socket.
+struct Server(controller::Running);
 
 impl Server {
-    fn start() -> Self {
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let config = Config {
-                    primary_port: 0,
-                    secondary_port: 0,
-                    rest_port: 0,
-                    ..Config::default()
-                };
-                let controller = Controller::start(config).await.unwrap();
-                tell.send(controller.rest_address()).unwrap();
-                controller
-                    .run(async {
-                        let _ = stopped.await;
-                    })
-                    .await;
-            });
-        });
-        Self {
-            rest: told.recv_timeout(Duration::from_secs(20)).unwrap(),
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-
     /// Status and body of the answer, as the original's clients get it.
     fn ask(&self, method: &str, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.rest).unwrap();
+        let mut stream = TcpStream::connect(self.0.rest).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
@@ -78,13 +45,6 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.stop.take().unwrap().send(());
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
-
 /// Every resource in the table, with its whole path.
 fn resources() -> Vec<String> {
     let mut found = Vec::new();
@@ -101,7 +61,7 @@ fn resources() -> Vec<String> {
 
 #[test]
 fn every_resource_in_the_table_is_one_of_the_controller() {
-    let server = Server::start();
+    let server = Server(controller::Running::start());
     assert!(server.ask("GET", "/v1/nosuch").1.starts_with("Not found"));
     let resources = resources();
     assert!(resources.len() > 20, "{resources:?}");

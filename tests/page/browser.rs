@@ -225,6 +225,17 @@ impl Browser {
         assert!(decoder.wait().expect("base64 ends").success());
     }
 
+    /// Statuses of the answers from an address, in order.
+    pub fn answers(&mut self, url: &str) -> Vec<u64> {
+        self.value("0");
+        let told = self.events.iter().filter(|event| {
+            event["method"] == "Network.responseReceived"
+                && event["params"]["response"]["url"] == url
+        });
+        told.filter_map(|event| event["params"]["response"]["status"].as_u64())
+            .collect()
+    }
+
     /// Requests by their address, and the complaints in the console.
     pub fn log(&mut self) -> (BTreeMap<String, usize>, Vec<String>) {
         // What was under way has been told before this is answered.

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod browser;
+mod token;
 
 use std::time::Duration;
 

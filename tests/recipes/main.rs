@@ -7,12 +7,14 @@
 mod components;
 mod model;
 mod nfv;
+mod nodes;
 mod pcap;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use testbed::{Panel, wait_until};
+use testbed::{Panel, Proc, machine, wait_until};
 
 /// For a condition to come, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -62,6 +64,28 @@ fn play(panel: &Panel, recipe: &str) -> String {
     let finished = panel.spp(&["-f", path]);
     assert!(finished.status.success(), "{recipe}: {}", finished.output);
     finished.output
+}
+
+/// Plays a recipe by `playback FILE` in the shell, which reads its lines from a pipe; gives what it printed.
+#[track_caller]
+fn play_back(panel: &Panel, recipe: &str) -> String {
+    let mut command = panel.command(Command::new(machine::bin("spp")));
+    command.args(["-b", &panel.rest().to_string()]);
+    in_shell(&mut command, &[recipe])
+}
+
+/// Runs a shell that plays these recipes; gives what it printed.
+#[track_caller]
+fn in_shell(command: &mut Command, recipes: &[&str]) -> String {
+    let mut shell = Proc::spawn("spp", command);
+    for recipe in recipes {
+        let path = folder().join(format!("{recipe}.rcps"));
+        shell.send(&format!("playback {}", path.display()));
+    }
+    shell.close_input();
+    let status = shell.wait_exit(LIMIT);
+    assert!(status.success(), "{recipes:?}: {}", shell.output());
+    shell.output()
 }
 
 /// The process forwards and has exactly these patches, over each of which packets go.

@@ -3,28 +3,30 @@
 use testbed::machine::cpu;
 use testbed::{Panel, TestPmd, wait_until};
 
-use crate::{LIMIT, idles, panel, play, runs};
+use crate::{LIMIT, idles, panel, play, play_back, runs};
 
 const PHYS: &[&str] = &["phy:0", "phy:1"];
 
 #[test]
 fn n1_two_ports_are_cross_connected_by_one_process() {
     let panel = panel(&[1]);
-    let told = play(&panel, "spp_nfv/single/l2fwd/1_single_bidir");
-    for line in [
-        "- status: running",
-        "  - phy:0 -> phy:1",
-        "  - phy:1 -> phy:0",
-    ] {
-        assert!(told.contains(line), "{line}: {told}");
+    for play in [play, play_back] {
+        let told = play(&panel, "spp_nfv/single/l2fwd/1_single_bidir");
+        for line in [
+            "- status: running",
+            "  - phy:0 -> phy:1",
+            "  - phy:1 -> phy:0",
+        ] {
+            assert!(told.contains(line), "{line}: {told}");
+        }
+        runs(&panel, 1, &[("phy:0", "phy:1"), ("phy:1", "phy:0")]);
+        let told = play(&panel, "spp_nfv/single/l2fwd/2_clean");
+        assert!(
+            told.contains("- status: idling") && !told.contains("->"),
+            "{told}"
+        );
+        idles(&panel, 1, PHYS);
     }
-    runs(&panel, 1, &[("phy:0", "phy:1"), ("phy:1", "phy:0")]);
-    let told = play(&panel, "spp_nfv/single/l2fwd/2_clean");
-    assert!(
-        told.contains("- status: idling") && !told.contains("->"),
-        "{told}"
-    );
-    idles(&panel, 1, PHYS);
 }
 
 #[test]
@@ -83,19 +85,21 @@ fn n5_to_n7_rings_connect_two_processes() {
     assert!(!told.contains("  - ring:0"), "{told}");
     idles(&panel, 1, PHYS);
 
-    play(
-        &panel,
-        "spp_nfv/dual_with_ring/uni_directional_l2fwd/1_ring_dual_unidir",
-    );
-    runs(&panel, 1, &[("phy:0", "ring:0")]);
-    runs(&panel, 2, &[("ring:0", "phy:1")]);
-    ring_moves(&panel, 0);
-    play(
-        &panel,
-        "spp_nfv/dual_with_ring/uni_directional_l2fwd/2_clean",
-    );
-    for id in [1, 2] {
-        idles(&panel, id, PHYS);
+    for play in [play, play_back] {
+        play(
+            &panel,
+            "spp_nfv/dual_with_ring/uni_directional_l2fwd/1_ring_dual_unidir",
+        );
+        runs(&panel, 1, &[("phy:0", "ring:0")]);
+        runs(&panel, 2, &[("ring:0", "phy:1")]);
+        ring_moves(&panel, 0);
+        play(
+            &panel,
+            "spp_nfv/dual_with_ring/uni_directional_l2fwd/2_clean",
+        );
+        for id in [1, 2] {
+            idles(&panel, id, PHYS);
+        }
     }
 
     play(

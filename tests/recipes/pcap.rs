@@ -5,7 +5,7 @@ use std::path::Path;
 use testbed::machine::TempDir;
 use testbed::{Panel, wait_until};
 
-use crate::{LIMIT, idles, play};
+use crate::{LIMIT, idles, play, play_back};
 
 /// Packets in a classic capture file, which has to be whole.
 fn packets(path: &Path) -> u64 {
@@ -41,7 +41,7 @@ fn n8_and_n9_what_is_captured_can_be_sent_again() {
     let panel = builder.start();
     let captured = dir.join("spp-tx1.pcap");
 
-    let told = play(&panel, "spp_nfv/single_with_pcap/incoming/1_add_pcap");
+    let told = play_back(&panel, "spp_nfv/single_with_pcap/incoming/1_add_pcap");
     assert!(told.contains("  - pcap:1\n"), "{told}");
     let empty = std::fs::read(dir.join("spp-rx1.pcap")).expect("a file to read from");
     assert_eq!(empty.len(), 24);

@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "../common/controller.rs"]
+mod controller;
 mod panel;
 mod pipe;
 mod system_shells;

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use controller::{Config, Controller};
+use crate::controller::Running;
 
 /// For anything to happen on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ pub struct Panel {
     pub rest: SocketAddr,
     /// The folder that programs take for the user's own.
     pub home: PathBuf,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    controller: Option<Running>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -47,47 +47,17 @@ impl Panel {
     pub fn start(name: &str) -> Self {
         let home = std::env::temp_dir().join(format!("spp-shell-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&home).expect("a folder");
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
-        let controller = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(async {
-                let mut config = Config {
-                    primary_port: 0,
-                    secondary_port: 0,
-                    rest_port: 0,
-                    ..Config::default()
-                };
-                // A busy machine must not make a test fail.
-                config.limits.handshake = LIMIT;
-                config.limits.status = LIMIT;
-                config.limits.command = LIMIT;
-                let controller = Controller::start(config).await.expect("a controller");
-                let addresses = (
-                    controller.primary_address(),
-                    controller.secondary_address(),
-                    controller.rest_address(),
-                );
-                tell.send(addresses).expect("told");
-                let stop = async {
-                    let _ = stopped.await;
-                };
-                controller.run(stop).await;
-            });
-        });
-        let (primary, secondary, rest) = told.recv_timeout(LIMIT).expect("it starts");
-        let mut threads = vec![controller, play(primary, PRIMARY)];
-        let panel = |threads| Self {
+        let controller = Running::start();
+        let rest = controller.rest;
+        let mut threads = vec![play(controller.primary, PRIMARY)];
+        let others = [NFV, VF, MIRROR, PCAP].map(|replies| play(controller.secondary, replies));
+        threads.extend(others);
+        let panel = Self {
             rest,
             home,
-            stop: Some(stop),
+            controller: Some(controller),
             threads,
         };
-        threads.extend([NFV, VF, MIRROR, PCAP].map(|replies| play(secondary, replies)));
-        let panel = panel(threads);
         let wanted = "    1: nfv:1\n    2: vf:2\n    3: mirror:3\n    4: pcap:4\n";
         testbed::wait_for("all processes", LIMIT, || {
             let (out, _) = panel.spp(&["status"], b"");
@@ -140,9 +110,8 @@ impl Panel {
 
 impl Drop for Panel {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
+        // Its end is that of its connections.
+        self.controller = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }

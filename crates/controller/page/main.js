@@ -28,6 +28,7 @@ async function refresh() {
   try {
     panel = await look();
     complain("");
+    listen();
     redraw();
   } catch (error) {
     complain(error.message);
@@ -35,6 +36,16 @@ async function refresh() {
   looking = false;
   timer = setTimeout(refresh, again ? 0 : EVERY);
   again = false;
+}
+
+let listening = false;
+
+/** Hears of changes at once. Begun again when it ended, and when the token came after the page. */
+async function listen() {
+  if (listening) return;
+  listening = true;
+  await follow(refresh);
+  listening = false;
 }
 
 function complain(text) {
@@ -163,4 +174,3 @@ hand.start(board, actions);
 takeFragment();
 listGroups();
 refresh();
-follow(refresh);

@@ -24,5 +24,5 @@ mod watcher;
 pub use config::{Config, Limits};
 pub use protocol::token::{Token, TokenError};
 pub use server::{Controller, StartError};
-pub use state::{StateError, journal_entries};
+pub use state::{JournalContents, StateError, read_journal};
 pub use tls::{TlsError, TlsFiles};

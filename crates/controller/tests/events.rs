@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -245,4 +247,148 @@ async fn readers_have_a_limit_and_end_with_the_controller() {
     }
     ctl.ended().await;
     assert!(start.elapsed() < LONG / 2, "{:?}", start.elapsed());
+}
+
+/// A process with 300 ports of long names, which are others whenever it is asked while `changing` is set: more than the
+/// kernel keeps of a connection is soon told of it.
+async fn restless(ctl: &Ctl, changing: &Arc<AtomicBool>) -> Played {
+    let (changing, answer) = (changing.clone(), ours("nfv", 1, "00000000000000bb"));
+    let has = |letter: &str| {
+        let port = |number| {
+            let name = format!("{number}{}", letter.repeat(3000));
+            serde_json::json!({"name": name, "link": "-", "info": "", "rx-packets": 0, "rx-bytes": 0, "tx-packets": 0, "tx-bytes": 0})
+        };
+        let ports: Vec<_> = (0..300).map(port).collect();
+        serde_json::json!({"type": "nfv", "client-id": 1, "pid": 1, "version": "0.1.0", "dpdk": "22.11", "incarnation": "00000000000000bb", "status": "running", "tsc-hz": 1, "tsc": 1, "ports": ports, "patches": [], "workers": []}).to_string()
+    };
+    let looks = [has("a"), has("b")];
+    let mut shown = 0;
+    let script = move |command: &str| {
+        if command != "_detail" {
+            return Some(answer(command));
+        }
+        if changing.load(Ordering::SeqCst) {
+            shown = 1 - shown;
+        }
+        Some(looks[shown].clone())
+    };
+    play(ctl.secondary, Style::Ours, script).await
+}
+
+/// Numbers of the events in the ids of `text`; whatever is cut off at its end is left out.
+fn numbers(text: &str) -> Vec<u64> {
+    let whole = text.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
+    let ids = whole.lines().filter_map(|line| line.strip_prefix("id: "));
+    ids.map(|id| id.rsplit_once('-').unwrap().1.parse().unwrap())
+        .collect()
+}
+
+fn assert_without_gap(numbers: &[u64]) {
+    let gap = numbers.windows(2).find(|pair| pair[1] != pair[0] + 1);
+    assert_eq!(gap, None);
+}
+
+/// Reads until an event with this number or a later one; gives all numbers.
+async fn read_to(mut reader: Reader, last: u64) -> Vec<u64> {
+    let (mut all, mut rest) = (Vec::new(), Vec::new());
+    let mut buffer = vec![0; 1 << 20];
+    while all.last().is_none_or(|number| *number < last) {
+        let got = limited(reader.stream.read(&mut buffer)).await.unwrap();
+        assert_ne!(got, 0, "it ended after {:?}", all.last());
+        rest.extend_from_slice(&buffer[..got]);
+        let end = rest.windows(2).rposition(|pair| pair == b"\n\n");
+        let whole = rest.drain(..end.map_or(0, |end| end + 2));
+        all.extend(numbers(&String::from_utf8(whole.collect()).unwrap()));
+    }
+    all
+}
+
+async fn metric(ctl: &Ctl, name: &str) -> u64 {
+    let page = ctl.get("/metrics").await.body;
+    let found = page
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    found.unwrap().parse().unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let mut command = Command::new("kill");
+    command.args([&format!("-{name}"), &child.id().to_string()]);
+    assert!(command.status().unwrap().success());
+}
+
+/// Far more events than the 4096 that are kept and those that fit into the kernel's buffers (31 MB in all).
+const MANY: u64 = 10_000;
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_told_and_cut_off_and_others_miss_nothing() {
+    let ctl = Ctl::start(|config| {
+        config.limits.probe_every = Duration::from_millis(10);
+        // It is not given up while it is stopped.
+        config.limits.write = LONG * 10;
+    })
+    .await;
+    let changing = Arc::new(AtomicBool::new(false));
+    let _nfv = restless(&ctl, &changing).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events");
+    let mut command = Command::new("curl");
+    command.arg("-sSN").arg("-o").arg(&file);
+    command.arg(format!("http://{}/v1/events", ctl.rest));
+    let mut slow = command.spawn().unwrap();
+    let read = || std::fs::read_to_string(&file).unwrap_or_default();
+    until(async || read().contains("event: hello"), "curl reads").await;
+    signal(&slow, "STOP");
+
+    let others = Reader::open(&ctl, "").await;
+    changing.store(true, Ordering::SeqCst);
+    let others = limited(read_to(others, MANY)).await;
+    assert_without_gap(&others);
+    assert_eq!(
+        metric(&ctl, "spp_events_lost_total").await,
+        0,
+        "not told yet"
+    );
+
+    changing.store(false, Ordering::SeqCst);
+    signal(&slow, "CONT");
+    until(
+        async || slow.try_wait().unwrap().is_some(),
+        "curl is cut off",
+    )
+    .await;
+    let text = read();
+    let (before, resync) = text.rsplit_once("event: resync\n").expect("a resync");
+    assert!(resync.contains("this reader is too slow"), "{resync}");
+    assert_eq!(
+        resync.matches("\nid: ").count() + resync.matches("event: ").count(),
+        0,
+        "it is the last"
+    );
+    let told = numbers(before);
+    assert_without_gap(&told);
+    assert!((told.len() as u64) < MANY - 4096, "{}", told.len());
+    assert!(metric(&ctl, "spp_events_lost_total").await > 0);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_given_up_and_others_miss_nothing() {
+    let ctl = Ctl::start(|config| {
+        config.limits.probe_every = Duration::from_millis(10);
+        config.limits.write = Duration::from_secs(1);
+    })
+    .await;
+    let changing = Arc::new(AtomicBool::new(false));
+    let _nfv = restless(&ctl, &changing).await;
+    let silent = Reader::open(&ctl, "").await;
+    let mut others = Reader::open(&ctl, "").await;
+    others.told("event: hello").await;
+    let both = async || metric(&ctl, "spp_event_readers").await == 2;
+    until(both, "both are there").await;
+    changing.store(true, Ordering::SeqCst);
+    let others = tokio::spawn(read_to(others, MANY));
+    let one = async || metric(&ctl, "spp_event_readers").await < 2;
+    until(one, "the silent one is given up").await;
+    assert_without_gap(&limited(others).await.unwrap());
+    drop(silent);
 }

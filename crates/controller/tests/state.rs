@@ -5,12 +5,16 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
 use protocol::command::{Change, PanelCommand};
 use support::nfv::{
     BUILT, Has, PATCHES, PORTS, add, build, difference, end, gone, join, nfv, ok, start, told,
     without_handshake,
 };
-use support::{Ctl, Gate, Style, limited, play, recorded, until};
+use support::{Ctl, Gate, Played, Style, limited, ours, play, recorded, until};
 
 #[tokio::test]
 async fn a_process_that_crashed_gets_its_state_back_in_order() {
@@ -258,4 +262,102 @@ async fn a_reply_that_never_came_is_found_out_by_asking() {
     gone(&ctl).await;
     let second = join(&ctl, &Has::default(), "2222222222222222").await;
     until(async || told(&second) == ["add ring:5"], "it counts").await;
+}
+
+/// Ordinary, then waiting for the other one to be asked, too, then silent.
+const MEETS: u8 = 1;
+const SILENT: u8 = 2;
+
+/// Connects a process with this id on a thread of its own, which its script may block. It does not answer a `status`
+/// before `mine` is open, and opens `others`.
+async fn meeting(ctl: &Ctl, id: u32, how: &Arc<AtomicU8>, mine: &Gate, others: &Gate) {
+    let (how, mine, others) = (how.clone(), mine.clone(), others.clone());
+    let answer = ours("nfv", id, "00000000000000aa");
+    let status = format!(
+        r#"{{"client-id":{id},"status":"running","master-lcore":0,"lcores":[0,1],"ports":[],"patches":[]}}"#
+    );
+    let script = move |command: &str| {
+        if command != "status" {
+            return Some(answer(command));
+        }
+        match how.load(Ordering::SeqCst) {
+            MEETS => {
+                others.open();
+                mine.wait();
+            }
+            SILENT => return None,
+            _ => {}
+        }
+        Some(status.clone())
+    };
+    let address = ctl.secondary;
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async { Played::ended(play(address, Style::Ours, script).await).await });
+    });
+    let id = format!(r#""client-id": {id}"#);
+    let listed = async || ctl.get("/v1/processes").await.body.contains(&id);
+    until(listed, "the process is listed").await;
+}
+
+#[tokio::test]
+async fn processes_are_asked_for_differences_at_once_and_a_silent_one_hides_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctl = Ctl::start(|config| {
+        config.state = Some(dir.path().to_owned());
+        config.limits.status = Duration::from_secs(3);
+    })
+    .await;
+    let (one, two) = (Gate::default(), Gate::default());
+    let modes = [Arc::new(AtomicU8::new(0)), Arc::new(AtomicU8::new(0))];
+    meeting(&ctl, 1, &modes[0], &one, &two).await;
+    meeting(&ctl, 2, &modes[1], &two, &one).await;
+    let statuses = async || {
+        let differences = difference(&ctl).await;
+        let differences = differences.as_array().unwrap().clone();
+        let statuses = differences.iter().map(|one| one["status"].clone());
+        serde_json::json!(statuses.collect::<Vec<_>>())
+    };
+    let both = serde_json::json!(["as desired", "as desired"]);
+    until(async || statuses().await == both, "both have their state").await;
+
+    // Neither answers before the other was asked: one after the other, the first is given up.
+    modes
+        .iter()
+        .for_each(|mode| mode.store(MEETS, Ordering::SeqCst));
+    assert_eq!(statuses().await, both);
+
+    modes[0].store(SILENT, Ordering::SeqCst);
+    assert_eq!(
+        statuses().await,
+        serde_json::json!(["not known", "as desired"])
+    );
+}
+
+#[tokio::test]
+async fn each_fsync_of_the_journal_is_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = async |ctl: &Ctl| {
+        let page = ctl.get("/metrics").await.body;
+        let name = "spp_controller_journal_fsync_seconds_count ";
+        let found = page.lines().find_map(|line| line.strip_prefix(name));
+        found.map(|count| count.parse::<u64>().unwrap())
+    };
+    let ctl = start(dir.path()).await;
+    let has = Has::default();
+    let _nfv = join(&ctl, &has, "1111111111111111").await;
+    add(&ctl, "ring:1").await;
+    let before = count(&ctl).await.unwrap();
+    assert!(before >= 1);
+    add(&ctl, "ring:2").await;
+    add(&ctl, "ring:3").await;
+    // Each change waits for one before its command goes out.
+    assert!(count(&ctl).await.unwrap() >= before + 2);
+    end(ctl).await;
+
+    let ctl = Ctl::start(|_| {}).await;
+    assert_eq!(count(&ctl).await, None);
 }

@@ -42,8 +42,8 @@ pub use orphans::{Orphans, sweep};
 pub use pool::{Pool, PoolCache};
 pub use reap::{Audit, Recovered, audit, recover};
 pub use ring::Ring;
-pub use stamp::Stamps;
 pub use share::SHARE_FROM;
+pub use stamp::Stamps;
 
 use thiserror::Error;
 

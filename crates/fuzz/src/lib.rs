@@ -6,12 +6,16 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 mod commands;
+mod files;
 mod filters;
+mod journal;
 mod ports;
 mod wire;
 
 pub use commands::commands;
+pub use files::{configurations, documents, lines};
 pub use filters::filters;
+pub use journal::journal;
 pub use ports::ports;
 pub use wire::{framer, replies};
 
@@ -19,10 +23,14 @@ pub use wire::{framer, replies};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 9] = [
     ("commands", commands),
+    ("configurations", configurations),
+    ("documents", documents),
     ("filters", filters),
     ("framer", framer),
+    ("journal", journal),
+    ("lines", lines),
     ("ports", ports),
     ("replies", replies),
 ];

@@ -42,3 +42,30 @@ fn a_broken_property_is_found() {
     let caught = std::panic::catch_unwind(|| fuzz_targets::check_words("a reason \u{1b}[2J"));
     assert!(caught.is_err());
 }
+
+/// A target whose inputs are all refused at their first byte says nothing.
+#[test]
+fn stored_files_are_understood_and_refused() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    type Reads = fn(&[u8]) -> bool;
+    let journal: Reads = |input| controller::read_journal(input).is_ok_and(|read| read.entries > 4);
+    let document: Reads =
+        |input| spp_shell::fuzz::document(&String::from_utf8_lossy(input)).is_ok();
+    let configuration: Reads =
+        |input| spp_shell::fuzz::configuration(&String::from_utf8_lossy(input)).is_ok();
+    for (name, reads) in [
+        ("journal", journal),
+        ("documents", document),
+        ("configurations", configuration),
+    ] {
+        let inputs = fs::read_dir(corpus.join(name)).unwrap();
+        let inputs = inputs.map(|entry| fs::read(entry.unwrap().path()).unwrap());
+        let (read, refused): (Vec<_>, Vec<_>) = inputs.partition(|input| reads(input));
+        assert!(
+            read.len() >= 3 && refused.len() >= 2,
+            "{name}: {} and {}",
+            read.len(),
+            refused.len()
+        );
+    }
+}

@@ -98,6 +98,8 @@ metrics! {
         "HTTP connections that are open";
     REFUSED = "spp_connections_refused", Counter, &["door", "reason"],
         "Connections refused or closed early, by the port they came to and why";
+    JOURNAL_FSYNC = "spp_controller_journal_fsync_seconds", Histogram, &[],
+        "Time that the disk took for each fsync of what was added to the journal; absent with --stateless";
     EVENTS = "spp_events", Counter, &[],
         "Events since the controller started";
     EVENTS_LOST = "spp_events_lost", Counter, &[],

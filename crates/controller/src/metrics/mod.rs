@@ -21,12 +21,13 @@ pub(crate) use sheet::page;
 /// Names and values.
 pub(crate) type Labels = Vec<(&'static str, String)>;
 
-/// Bounds of the histograms, in seconds: from a question to a process nearby to the limit of a command.
+/// Bounds of the histograms, in seconds: from a question to a process nearby, or an fsync, to the limit of a command.
 const BOUNDS: [f64; 14] = [
     0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
 
-fn histogram() -> Histogram {
+/// A histogram of times in seconds.
+pub(crate) fn histogram() -> Histogram {
     Histogram::new(BOUNDS)
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use protocol::detail::{Detail, PoolDetail, ProcessDetail, RingDetail, WorkerDetail};
 
@@ -31,6 +32,7 @@ pub(crate) async fn page(
     let round = shared.rounds.next(shared).await;
     let sheet = Sheet {
         figures: shared.figures.clone(),
+        syncs: shared.state.syncs(),
         events: shared.table.events.figures(),
         peers: shared.table.all(),
         round,
@@ -50,6 +52,7 @@ pub(crate) async fn page(
 /// Everything that is told in one exposition.
 struct Sheet {
     figures: Arc<Figures>,
+    syncs: Option<Histogram>,
     events: (u64, u64, usize),
     peers: Vec<Arc<Peer>>,
     round: Round,
@@ -225,6 +228,9 @@ impl Sheet {
             figures.connections.encode(out)
         })?;
         writer.describe(&list::REFUSED, |out| figures.refused.encode(out))?;
+        if let Some(syncs) = &self.syncs {
+            writer.describe(&list::JOURNAL_FSYNC, |out| syncs.encode(out))?;
+        }
         let (events, lost, readers) = self.events;
         writer.one(&list::EVENTS, events)?;
         writer.one(&list::EVENTS_LOST, lost)?;

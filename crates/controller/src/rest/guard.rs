@@ -132,20 +132,21 @@ impl Guard {
         let Some(token) = &self.token else {
             return Ok(());
         };
-        if let Some(seconds) = self.attempts.blocked(client) {
-            return Err(Denied::TooMany(seconds));
-        }
         let given = headers.get(AUTHORIZATION).ok_or(Denied::NoToken)?;
         let given = given.as_bytes();
         let secret = match given.split_at_checked(7) {
             Some((scheme, secret)) if scheme.eq_ignore_ascii_case(b"bearer ") => secret,
             _ => return Err(Denied::NoToken),
         };
+        // First: who guesses from behind an operator's address must not shut the operator out.
         if token.is(secret.trim_ascii()) {
             return Ok(());
         }
+        if let Some(seconds) = self.attempts.blocked(client) {
+            return Err(Denied::TooMany(seconds));
+        }
         if self.attempts.failed(client) {
-            log::warn!("too many wrong tokens from {client}: it is refused for a while");
+            log::warn!("too many wrong tokens from {client}: somebody may be guessing");
         }
         Err(Denied::WrongToken)
     }

@@ -7,7 +7,7 @@
 
 use thiserror::Error;
 
-use super::memory::Entry;
+use super::memory::{Entry, Memory};
 
 const MAGIC: &[u8; 8] = b"SPPSTATE";
 
@@ -116,13 +116,40 @@ pub(super) fn read(bytes: &[u8]) -> Result<Contents, Damage> {
     }
 }
 
-/// The number of entries in the bytes of a journal: what a controller would find in such a file.
+/// What a controller finds in a journal, for those who test it with any bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalContents {
+    /// Number of entries.
+    pub entries: usize,
+    /// Bytes up to the end of the last of them; the rest would be cut off.
+    pub good: usize,
+    /// A file with the same entries, as they are written.
+    pub again: Vec<u8>,
+    /// The smallest file with the same state.
+    pub compact: Vec<u8>,
+}
+
+/// Reads the bytes of a journal as a controller does at its start.
 ///
 /// # Errors
 /// In words, why it would be refused.
-pub fn journal_entries(bytes: &[u8]) -> Result<usize, String> {
+pub fn read_journal(bytes: &[u8]) -> Result<JournalContents, String> {
     let contents = read(bytes).map_err(|damage| damage.to_string())?;
-    Ok(contents.entries.len())
+    let file = |entries: &[Entry]| {
+        let mut file = header();
+        let mut entries = entries.iter();
+        entries.try_for_each(|entry| record(&mut file, entry))?;
+        Ok::<_, String>(file)
+    };
+    let mut memory = Memory::default();
+    let entries = contents.entries.iter().cloned();
+    entries.for_each(|entry| memory.apply(entry));
+    Ok(JournalContents {
+        entries: contents.entries.len(),
+        good: contents.good,
+        again: file(&contents.entries)?,
+        compact: file(&memory.entries())?,
+    })
 }
 
 fn number(bytes: &[u8], at: usize) -> u32 {

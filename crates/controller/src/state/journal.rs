@@ -4,13 +4,15 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::histogram::Histogram;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::format;
 use super::memory::{Entry, Memory};
+use crate::metrics::histogram;
 
 /// A file is written anew when it has four times the bytes of its last beginning, and this much.
 const COMPACT_FROM: u64 = 256 << 10;
@@ -49,6 +51,7 @@ struct Job {
 pub(super) struct Journal {
     jobs: Option<Sender<Job>>,
     memory: Arc<Mutex<Memory>>,
+    syncs: Histogram,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -59,10 +62,12 @@ impl Journal {
     /// If no thread can be started.
     pub fn start(store: impl Store, memory: Memory, length: u64) -> io::Result<Self> {
         let memory = Arc::new(Mutex::new(memory));
+        let syncs = histogram();
         let (jobs, queue) = channel();
         let writer = Writer {
             store,
             memory: memory.clone(),
+            syncs: syncs.clone(),
             length,
             base: length,
             backlog: Vec::new(),
@@ -74,6 +79,7 @@ impl Journal {
         Ok(Self {
             jobs: Some(jobs),
             memory,
+            syncs,
             thread: Some(thread),
         })
     }
@@ -81,6 +87,11 @@ impl Journal {
     /// What all entries so far add up to.
     pub fn memory(&self) -> MutexGuard<'_, Memory> {
         lock(&self.memory)
+    }
+
+    /// How long each fsync of what was added to the file took, in seconds.
+    pub fn syncs(&self) -> Histogram {
+        self.syncs.clone()
     }
 
     /// Writes entries; `durable` waits until they are on disk. Others survive the end of this
@@ -120,6 +131,7 @@ fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
 struct Writer<S> {
     store: S,
     memory: Arc<Mutex<Memory>>,
+    syncs: Histogram,
     /// Bytes that are known to be good.
     length: u64,
     /// Bytes when the file was last written anew.
@@ -220,7 +232,10 @@ impl<S: Store> Writer<S> {
     /// After an error nobody knows what is on disk: the file is not used any more.
     fn sync(&mut self) -> Result<(), String> {
         self.unsynced = false;
-        self.store.sync().map_err(|error| {
+        let begin = Instant::now();
+        let synced = self.store.sync();
+        self.syncs.observe(begin.elapsed().as_secs_f64());
+        synced.map_err(|error| {
             log::error!("the journal cannot be brought to disk: {error}");
             self.broken = Some(error.to_string());
             error.to_string()

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::metrics::histogram::Histogram;
 use protocol::desired::{Form, ProcessName};
 use protocol::rest::FailedCommand;
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -25,7 +26,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::peer::{Peer, PeerError};
 use crate::rest::RestError;
 pub use folder::StateError;
-pub use format::journal_entries;
+pub use format::{JournalContents, read_journal};
 use journal::Journal;
 pub(crate) use journal::JournalError;
 use memory::{Entry, Record};
@@ -104,6 +105,11 @@ impl State {
     /// Whether anything is kept.
     pub fn keeps(&self) -> bool {
         self.journal.is_some()
+    }
+
+    /// How long each fsync of the journal took, in seconds, if there is a journal.
+    pub fn syncs(&self) -> Option<Histogram> {
+        self.journal.as_ref().map(Journal::syncs)
     }
 
     /// What is known of a process.

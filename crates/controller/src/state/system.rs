@@ -43,7 +43,7 @@ async fn remembered(shared: &Shared, peer: &Peer) -> Result<Desired, RestError> 
     Ok(observed(shared, peer).await?.remembering(&memory.desired))
 }
 
-/// What is not as it shall be.
+/// What is not as it shall be. All processes are asked at once: this takes no longer than the limit of one.
 ///
 /// # Errors
 /// If nothing is kept.
@@ -54,39 +54,55 @@ pub(crate) async fn differences(shared: &Shared) -> Result<Vec<Difference>, Rest
             "no desired state is kept: the controller was started with --stateless".to_owned(),
         ));
     }
-    let mut differences = Vec::new();
-    for process in state.known() {
-        let peer = shared
-            .table
-            .find(process.id)
-            .filter(|peer| peer.kind == process.kind);
-        let record = state.record(process).unwrap_or_default();
-        let has = match &peer {
-            Some(peer) => Some(remembered(shared, peer).await),
-            None => None,
-        };
-        let (form, nothing) = (
-            peer.as_deref().map_or(Form::Ours, form_of),
-            Desired::default(),
-        );
-        let (status, steps, error) = match has {
-            None => ("not connected", plan(&record.desired, &nothing, form), None),
-            Some(Err(error)) => ("not known", Plan::default(), Some(error.to_string())),
-            Some(Ok(has)) => match plan(&record.desired, &has, form) {
-                steps if steps.is_empty() => ("as desired", steps, None),
-                steps => ("differs", steps, None),
-            },
-        };
-        let failures = state.failures().get(&process).cloned().unwrap_or_default();
-        differences.push(Difference {
+    let ask = |process: ProcessName| {
+        let shared = shared.clone();
+        (
             process,
-            status: status.to_owned(),
-            commands: steps.commands().map(ToString::to_string).collect(),
-            failed: failures,
-            error,
-        });
+            tokio::spawn(async move { difference(&shared, process).await }),
+        )
+    };
+    let asked: Vec<_> = state.known().into_iter().map(ask).collect();
+    let mut differences = Vec::with_capacity(asked.len());
+    for (process, task) in asked {
+        differences.push(
+            task.await.map_err(|error| {
+                RestError::Refused(format!("{process} cannot be asked: {error}"))
+            })?,
+        );
     }
     Ok(differences)
+}
+
+/// What is not as it shall be in one process.
+async fn difference(shared: &Shared, process: ProcessName) -> Difference {
+    let state = &shared.state;
+    let peer = shared
+        .table
+        .find(process.id)
+        .filter(|peer| peer.kind == process.kind);
+    let has = match &peer {
+        Some(peer) => Some(remembered(shared, peer).await),
+        None => None,
+    };
+    let form = peer.as_deref().map_or(Form::Ours, form_of);
+    let record = state.record(process).unwrap_or_default();
+    let missing = |has: &Desired| plan(&record.desired, has, form);
+    let (status, steps, error) = match has {
+        None => ("not connected", missing(&Desired::default()), None),
+        Some(Err(error)) => ("not known", Plan::default(), Some(error.to_string())),
+        Some(Ok(has)) => match missing(&has) {
+            steps if steps.is_empty() => ("as desired", steps, None),
+            steps => ("differs", steps, None),
+        },
+    };
+    let failed = state.failures().get(&process).cloned().unwrap_or_default();
+    Difference {
+        process,
+        status: status.to_owned(),
+        commands: steps.commands().map(ToString::to_string).collect(),
+        failed,
+        error,
+    }
 }
 
 /// A process on its way to another state.

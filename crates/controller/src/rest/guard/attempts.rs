@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Wrong tokens from an address within [`WINDOW`] until it is blocked.
+/// Wrong tokens from an address within [`WINDOW`] until it is told to wait.
 pub(super) const ALLOWED: u32 = 10;
 
 /// Time in which wrong tokens are counted, and for which an address is blocked.
@@ -38,7 +38,7 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 impl Attempts {
-    /// Seconds for which nothing is taken from `address`, if it is blocked.
+    /// Seconds for which wrong tokens from `address` are told to wait, if it sent too many.
     pub fn blocked(&self, address: IpAddr) -> Option<u64> {
         self.blocked_at(address, Instant::now())
     }
