@@ -57,7 +57,11 @@ fn commands_send_what_they_say() {
             "Set filter vlan 7 proto tcp of component 'm'",
             r#"PUT /v1/mirrors/3/components/m/settings {"key":"filter","value":"vlan 7 proto tcp"}"#,
         ),
-        ("vf 2; clear", "Clear statistics", "DELETE /v1/vfs/2/counters"),
+        (
+            "vf 2; clear",
+            "Clear statistics",
+            "DELETE /v1/vfs/2/counters",
+        ),
         ("vf 2; exit", "Exit vf 2.", "DELETE /v1/vfs/2"),
         (
             "mirror 3; component start m 7 mirror",

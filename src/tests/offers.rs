@@ -27,7 +27,10 @@ fn words_and_hints_are_those_of_the_original() {
         ("vf ", "2;"),
         ("mirror ", "3;"),
         ("pcap ", "4;"),
-        ("vf 2; ", "status clear exit component port classifier_table"),
+        (
+            "vf 2; ",
+            "status clear exit component port classifier_table",
+        ),
         ("mirror 3; ", "status clear exit component port"),
         ("pcap 4; ", "status start stop exit"),
         ("vf 2; component ", "start stop set"),
