@@ -315,3 +315,111 @@ fn signals_end_them_cleanly() {
     }
     hand.wait_nothing_left();
 }
+
+#[test]
+fn no_words_do_harm() {
+    const WORDS: [&str; 44] = [
+        "component",
+        "start",
+        "stop",
+        "set",
+        "port",
+        "add",
+        "del",
+        "classifier_table",
+        "list",
+        "mac",
+        "vlan",
+        "a",
+        "b",
+        "c",
+        "4",
+        "5",
+        "0x05",
+        "-1",
+        "99",
+        "forward",
+        "merge",
+        "classifier",
+        "mirror",
+        "rx",
+        "tx",
+        "ring:0",
+        "ring:1",
+        "ring:9999",
+        "phy:0nq0",
+        "phy:0",
+        "phy:1",
+        "nullpmd:1",
+        "vhost:x",
+        "memif:1",
+        "default",
+        "02:00:00:00:00:01",
+        "100",
+        "4095",
+        "7",
+        "add_vlantag",
+        "del_vlantag",
+        "learn",
+        "on",
+        "\u{7f}",
+    ];
+    // What begins a command, so that more than the first word is looked at.
+    const BEGINNINGS: [&str; 7] = [
+        "component start",
+        "component stop",
+        "component set",
+        "port add",
+        "port del",
+        "classifier_table add",
+        "",
+    ];
+    let hand = Hand::new();
+    let (mut first, _pri) = primary(&hand);
+    let door = Door::open(hand.ports[1]);
+    let (mut proc, mut vf) = start(&hand, &door, "vf", 2, &[3, 4, 5]);
+    vf.lines();
+    let mut seed = 0x5eed_u32;
+    let mut below = |end: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((u64::from(seed) * end as u64) >> 32) as usize
+    };
+    let mut taken = 0;
+    for _ in 0..3000 {
+        let mut words = vec![BEGINNINGS[below(BEGINNINGS.len())]];
+        for _ in 0..below(8) {
+            words.push(WORDS[below(WORDS.len())]);
+        }
+        let command = words.join(" ");
+        let reply = vf.ask_line(command.as_bytes());
+        let value: Value =
+            serde_json::from_str(&reply).unwrap_or_else(|e| panic!("{command}: {reply}: {e}"));
+        match value["results"][0]["result"].as_str() {
+            Some("success") => taken += 1,
+            Some("error") => {
+                let message = &value["results"][0]["error_details"]["message"];
+                assert!(
+                    message.as_str().is_some_and(|m| !m.is_empty()),
+                    "{command}: {reply}"
+                );
+            }
+            _ => panic!("{command}: {reply}"),
+        }
+    }
+    assert!(taken > 20, "only {taken} of them mean something");
+    let endless = [b'x'; 40_000];
+    assert!(vf.ask_line(&endless).contains("longer than"));
+    for name in ["a", "b", "c"] {
+        done_line(&mut vf, &format!("component stop {name}"));
+    }
+    let value: Value = serde_json::from_str(&vf.ask_line(b"status")).expect("JSON");
+    assert_eq!(value["info"]["core"][0]["type"], "unuse", "{value}");
+    done_line(&mut vf, "exit");
+    assert!(proc.wait_exit(LIMIT).success());
+    assert!(first.terminate(LIMIT).success());
+    hand.wait_nothing_left();
+}
+
+fn done_line(peer: &mut Peer, command: &str) {
+    assert_eq!(peer.ask_line(command.as_bytes()), DONE, "{command}");
+}
