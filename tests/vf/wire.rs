@@ -73,6 +73,8 @@ const NONE: &str = r#""vlan": { "operation": "none", "id": 0, "pcp": 0 }"#;
 #[test]
 fn a_vf_answers_as_recorded() {
     let hand = Hand::new();
+    // In the folder of all: a number that no other test has.
+    let vhost = 20_000 + std::process::id() % 20_000;
     let (mut first, mut pri) = primary(&hand);
     let door = Door::open(hand.ports[1]);
     let (mut proc, mut vf) = start(&hand, &door, "vf", 2, &[3, 4, 5, 6]);
@@ -100,8 +102,8 @@ fn a_vf_answers_as_recorded() {
             "port add phy:1 tx mg",
             "port add ring:1 rx cls del_vlantag",
             "port add ring:3 tx cls",
-            "port add vhost:0 tx cls",
-            "classifier_table add vlan 100 default vhost:0",
+            &format!("port add vhost:{vhost} tx cls"),
+            &format!("classifier_table add vlan 100 default vhost:{vhost}"),
             "classifier_table add mac 52:54:00:00:00:0a ring:3",
         ],
     );
@@ -113,13 +115,15 @@ fn a_vf_answers_as_recorded() {
             r#"{{ "core": 4, "name": "mg", "type": "merge", "rx_port": [ {{ "port": "phy:0 nq 1", {NONE} }}, {{ "port": "ring:2", {NONE} }} ], "tx_port": [ {{ "port": "phy:1", {NONE} }} ] }}"#
         ),
         format!(
-            r#"{{ "core": 5, "name": "cls", "type": "classifier", "rx_port": [ {{ "port": "ring:1", "vlan": {{ "operation": "del", "id": 0, "pcp": 0 }} }} ], "tx_port": [ {{ "port": "ring:3", {NONE} }}, {{ "port": "vhost:0", {NONE} }} ] }}"#
+            r#"{{ "core": 5, "name": "cls", "type": "classifier", "rx_port": [ {{ "port": "ring:1", "vlan": {{ "operation": "del", "id": 0, "pcp": 0 }} }} ], "tx_port": [ {{ "port": "ring:3", {NONE} }}, {{ "port": "vhost:{vhost}", {NONE} }} ] }}"#
         ),
         unused(6),
     ];
-    let table = r#"{ "type": "vlan", "value": "100/default", "port": "vhost:0" }, { "type": "mac", "value": "52:54:00:00:00:0A", "port": "ring:3" }"#;
-    let ports = r#""vhost": [ "0" ], "ring": [ "1", "2", "3" ]"#;
-    let full = status(&core.join(", "), ports, table);
+    let table = format!(
+        r#"{{ "type": "vlan", "value": "100/default", "port": "vhost:{vhost}" }}, {{ "type": "mac", "value": "52:54:00:00:00:0A", "port": "ring:3" }}"#
+    );
+    let ports = format!(r#""vhost": [ "{vhost}" ], "ring": [ "1", "2", "3" ]"#);
+    let full = status(&core.join(", "), &ports, &table);
     assert_eq!(vf.ask("status"), full);
 
     refused(
@@ -211,7 +215,7 @@ fn a_vf_answers_as_recorded() {
             "port add ring:1 tx fw add_vlantag 7 1",
             "port del ring:2 rx mg",
             "component stop mg",
-            "classifier_table del vlan 100 default vhost:0",
+            &format!("classifier_table del vlan 100 default vhost:{vhost}"),
         ],
     );
     let status = vf.ask("status");
@@ -220,7 +224,7 @@ fn a_vf_answers_as_recorded() {
         "{status}"
     );
     // What was opened stays.
-    assert!(status.contains(ports), "{status}");
+    assert!(status.contains(&ports), "{status}");
     assert!(
         !status.contains("100/default") && !status.contains("\"mg\""),
         "{status}"
@@ -352,7 +356,7 @@ fn no_words_do_harm() {
         "phy:1",
         "nullpmd:1",
         "vhost:x",
-        "memif:1",
+        "memif:x",
         "default",
         "02:00:00:00:00:01",
         "100",
