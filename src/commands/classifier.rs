@@ -40,11 +40,14 @@ pub fn list(context: &mut Context, args: &Args) -> Outcome {
 fn table(page: &TablePage) -> String {
     let row = |entry: &TableEntry| {
         let component = entry.component.as_deref().unwrap_or("-");
+        let hits = entry.hits.to_string();
+        let mark = if entry.learned { "learned" } else { "" };
         let cells = [
             entry.row.value.as_str(),
             &entry.row.port,
             component,
-            &entry.hits.to_string(),
+            &hits,
+            mark,
         ];
         cells.map(str::to_owned).to_vec()
     };
@@ -54,6 +57,7 @@ fn table(page: &TablePage) -> String {
         ("PORT", Align::Left),
         ("COMPONENT", Align::Left),
         ("HITS", Align::Right),
+        ("", Align::Left),
     ];
     let first = page.offset + usize::from(!rows.is_empty());
     let last = page.offset + rows.len();

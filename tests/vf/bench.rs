@@ -84,7 +84,14 @@ impl Bench {
             self.panel.port(1, &name).counters.rx_packets == count as u64
         });
         // What was received before this has been sent when the worker has another table.
-        self.play("component start passed 2 forward\ncomponent stop passed");
+        let role = if self.kind == "vf" {
+            "forward"
+        } else {
+            "mirror"
+        };
+        self.play(&format!(
+            "component start passed 2 {role}\ncomponent stop passed"
+        ));
     }
 
     /// What `pcap:N` wrote.

@@ -341,3 +341,50 @@ fn a_mirror_copies_all_or_what_is_wanted_and_as_much_as_is_wanted() {
     assert!(why.contains("a mirror has no learn"), "{why}");
     bench.panel.finish();
 }
+
+#[test]
+fn a_classifier_learns_who_is_behind_its_ports() {
+    let bench = Bench::vf();
+    let from_guest: Vec<Frame> = (0..20).map(|i| frame(mac(9), mac(1), &[], i, 60)).collect();
+    bench.feed(12, &from_guest);
+    let to_guest: Vec<Frame> = (0..40)
+        .map(|i| frame(mac(1 + (i % 2) as u8), mac(9), &[], i, 60))
+        .collect();
+    bench.feed(1, &to_guest);
+    bench.play(
+        "component start cls 2 classifier
+         component start back 3 forward
+         component set cls learn on 100
+         port add pcap:11 tx cls
+         port add pcap:12 tx cls
+         classifier_table add mac default pcap:11
+         port add pcap:2 tx back
+         port add pcap:12 rx back",
+    );
+    let learned = || {
+        bench
+            .panel
+            .ok("vf 1 classifier_table list")
+            .contains("learned")
+    };
+    testbed::wait_until(
+        "the address of the guest to be learned",
+        crate::LIMIT,
+        learned,
+    );
+    assert!(!bench.status().contains("02:00:00:00:00:01"));
+    bench.play("port add pcap:1 rx cls");
+    bench.drained(1, to_guest.len());
+    let of = |last| {
+        to_guest
+            .iter()
+            .filter(|f| f[5] == last)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_frames(&bench.written(12), &of(1), "to the guest");
+    assert_frames(&bench.written(11), &of(2), "to all others");
+    bench.play("component set cls learn off");
+    assert!(!learned());
+    bench.panel.finish();
+}

@@ -303,7 +303,7 @@ fn ports_that_are_gone_from_all_components_are_closed_but_rings_and_sockets() {
     assert_eq!(bench.panel.port_names(1), ["ring:0"]);
     // Attached again it begins anew.
     bench.play("component start a 2 forward\nport add pcap:2 tx a\nport add pcap:1 rx a");
-    bench.drained(1, 50);
+    bench.drained(1, 100);
     assert_frames(&bench.written(2), &frames, "again");
     bench.panel.finish();
 }

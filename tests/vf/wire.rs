@@ -73,6 +73,8 @@ const NONE: &str = r#""vlan": { "operation": "none", "id": 0, "pcp": 0 }"#;
 #[test]
 fn a_vf_answers_as_recorded() {
     let hand = Hand::new();
+    // In the folder of all: a number that no other test has.
+    let vhost = 20_000 + std::process::id() % 20_000;
     let (mut first, mut pri) = primary(&hand);
     let door = Door::open(hand.ports[1]);
     let (mut proc, mut vf) = start(&hand, &door, "vf", 2, &[3, 4, 5, 6]);
@@ -100,8 +102,8 @@ fn a_vf_answers_as_recorded() {
             "port add phy:1 tx mg",
             "port add ring:1 rx cls del_vlantag",
             "port add ring:3 tx cls",
-            "port add vhost:0 tx cls",
-            "classifier_table add vlan 100 default vhost:0",
+            &format!("port add vhost:{vhost} tx cls"),
+            &format!("classifier_table add vlan 100 default vhost:{vhost}"),
             "classifier_table add mac 52:54:00:00:00:0a ring:3",
         ],
     );
@@ -113,13 +115,15 @@ fn a_vf_answers_as_recorded() {
             r#"{{ "core": 4, "name": "mg", "type": "merge", "rx_port": [ {{ "port": "phy:0 nq 1", {NONE} }}, {{ "port": "ring:2", {NONE} }} ], "tx_port": [ {{ "port": "phy:1", {NONE} }} ] }}"#
         ),
         format!(
-            r#"{{ "core": 5, "name": "cls", "type": "classifier", "rx_port": [ {{ "port": "ring:1", "vlan": {{ "operation": "del", "id": 0, "pcp": 0 }} }} ], "tx_port": [ {{ "port": "ring:3", {NONE} }}, {{ "port": "vhost:0", {NONE} }} ] }}"#
+            r#"{{ "core": 5, "name": "cls", "type": "classifier", "rx_port": [ {{ "port": "ring:1", "vlan": {{ "operation": "del", "id": 0, "pcp": 0 }} }} ], "tx_port": [ {{ "port": "ring:3", {NONE} }}, {{ "port": "vhost:{vhost}", {NONE} }} ] }}"#
         ),
         unused(6),
     ];
-    let table = r#"{ "type": "vlan", "value": "100/default", "port": "vhost:0" }, { "type": "mac", "value": "52:54:00:00:00:0A", "port": "ring:3" }"#;
-    let ports = r#""vhost": [ "0" ], "ring": [ "1", "2", "3" ]"#;
-    let full = status(&core.join(", "), ports, table);
+    let table = format!(
+        r#"{{ "type": "vlan", "value": "100/default", "port": "vhost:{vhost}" }}, {{ "type": "mac", "value": "52:54:00:00:00:0A", "port": "ring:3" }}"#
+    );
+    let ports = format!(r#""vhost": [ "{vhost}" ], "ring": [ "1", "2", "3" ]"#);
+    let full = status(&core.join(", "), &ports, &table);
     assert_eq!(vf.ask("status"), full);
 
     refused(
@@ -211,7 +215,7 @@ fn a_vf_answers_as_recorded() {
             "port add ring:1 tx fw add_vlantag 7 1",
             "port del ring:2 rx mg",
             "component stop mg",
-            "classifier_table del vlan 100 default vhost:0",
+            &format!("classifier_table del vlan 100 default vhost:{vhost}"),
         ],
     );
     let status = vf.ask("status");
@@ -220,7 +224,7 @@ fn a_vf_answers_as_recorded() {
         "{status}"
     );
     // What was opened stays.
-    assert!(status.contains(ports), "{status}");
+    assert!(status.contains(&ports), "{status}");
     assert!(
         !status.contains("100/default") && !status.contains("\"mg\""),
         "{status}"
@@ -314,4 +318,112 @@ fn signals_end_them_cleanly() {
         assert!(proc.terminate(LIMIT).success());
     }
     hand.wait_nothing_left();
+}
+
+#[test]
+fn no_words_do_harm() {
+    const WORDS: [&str; 44] = [
+        "component",
+        "start",
+        "stop",
+        "set",
+        "port",
+        "add",
+        "del",
+        "classifier_table",
+        "list",
+        "mac",
+        "vlan",
+        "a",
+        "b",
+        "c",
+        "4",
+        "5",
+        "0x05",
+        "-1",
+        "99",
+        "forward",
+        "merge",
+        "classifier",
+        "mirror",
+        "rx",
+        "tx",
+        "ring:0",
+        "ring:1",
+        "ring:9999",
+        "phy:0nq0",
+        "phy:0",
+        "phy:1",
+        "nullpmd:1",
+        "vhost:x",
+        "memif:x",
+        "default",
+        "02:00:00:00:00:01",
+        "100",
+        "4095",
+        "7",
+        "add_vlantag",
+        "del_vlantag",
+        "learn",
+        "on",
+        "\u{7f}",
+    ];
+    // What begins a command, so that more than the first word is looked at.
+    const BEGINNINGS: [&str; 7] = [
+        "component start",
+        "component stop",
+        "component set",
+        "port add",
+        "port del",
+        "classifier_table add",
+        "",
+    ];
+    let hand = Hand::new();
+    let (mut first, _pri) = primary(&hand);
+    let door = Door::open(hand.ports[1]);
+    let (mut proc, mut vf) = start(&hand, &door, "vf", 2, &[3, 4, 5]);
+    vf.lines();
+    let mut seed = 0x5eed_u32;
+    let mut below = |end: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((u64::from(seed) * end as u64) >> 32) as usize
+    };
+    let mut taken = 0;
+    for _ in 0..3000 {
+        let mut words = vec![BEGINNINGS[below(BEGINNINGS.len())]];
+        for _ in 0..below(8) {
+            words.push(WORDS[below(WORDS.len())]);
+        }
+        let command = words.join(" ");
+        let reply = vf.ask_line(command.as_bytes());
+        let value: Value =
+            serde_json::from_str(&reply).unwrap_or_else(|e| panic!("{command}: {reply}: {e}"));
+        match value["results"][0]["result"].as_str() {
+            Some("success") => taken += 1,
+            Some("error") => {
+                let message = &value["results"][0]["error_details"]["message"];
+                assert!(
+                    message.as_str().is_some_and(|m| !m.is_empty()),
+                    "{command}: {reply}"
+                );
+            }
+            _ => panic!("{command}: {reply}"),
+        }
+    }
+    assert!(taken > 20, "only {taken} of them mean something");
+    let endless = [b'x'; 40_000];
+    assert!(vf.ask_line(&endless).contains("longer than"));
+    for name in ["a", "b", "c"] {
+        done_line(&mut vf, &format!("component stop {name}"));
+    }
+    let value: Value = serde_json::from_str(&vf.ask_line(b"status")).expect("JSON");
+    assert_eq!(value["info"]["core"][0]["type"], "unuse", "{value}");
+    done_line(&mut vf, "exit");
+    assert!(proc.wait_exit(LIMIT).success());
+    assert!(first.terminate(LIMIT).success());
+    hand.wait_nothing_left();
+}
+
+fn done_line(peer: &mut Peer, command: &str) {
+    assert_eq!(peer.ask_line(command.as_bytes()), DONE, "{command}");
 }

@@ -6,6 +6,7 @@ mod options;
 mod show;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use panel::area::Direction;
 use panel::{Area, PortCode};
@@ -23,6 +24,9 @@ pub use options::parse;
 
 /// Most components of a process, as in the original.
 const MOST: usize = 128;
+
+/// Time after which a learned address is in force.
+const LEARN_EVERY: Duration = Duration::from_millis(200);
 
 /// A `vf` or `mirror`.
 pub struct Components {
@@ -84,6 +88,16 @@ impl Components {
 }
 
 impl Process for Components {
+    fn tick(&mut self) {
+        if let Err(e) = self.console.board.learn(Instant::now()) {
+            log::warn!("learned addresses are not in force yet: {e}");
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        LEARN_EVERY
+    }
+
     fn command(&mut self, text: &str) -> Answer {
         self.console.forget_gone();
         let command = match VfCommand::read(text, self.kind, self) {

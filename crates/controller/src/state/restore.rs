@@ -258,13 +258,13 @@ pub(super) async fn observed(shared: &Shared, peer: &Peer) -> Result<Desired, Re
 
 /// The whole table of a classifier, of which a status shows only the beginning.
 async fn whole_table(shared: &Shared, peer: &Peer) -> Result<Vec<ClassifierEntry>, RestError> {
-    let mut entries = Vec::new();
+    let (mut entries, mut seen) = (Vec::new(), 0);
     loop {
-        let page = table::page(shared, peer, entries.len(), MAX_LISTED).await?;
-        let rows = page.entries.iter().map(|entry| entry_of(&entry.row));
-        let before = entries.len();
-        entries.extend(rows.flatten());
-        if entries.len() >= page.total || entries.len() == before {
+        let page = table::page(shared, peer, seen, MAX_LISTED).await?;
+        seen += page.entries.len();
+        let given = page.entries.iter().filter(|entry| !entry.learned);
+        entries.extend(given.filter_map(|entry| entry_of(&entry.row)));
+        if seen >= page.total || page.entries.is_empty() {
             return Ok(entries);
         }
     }

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use panel::area::Direction as Side;
 use panel::line::Stage;
 use panel::mirror::{self, MirrorOptions};
 use panel::vlan::Vlan;
-use panel::{BoardError, Classifier, EntryError, Function, PortCode, PortKind, Rule};
+use panel::{BoardError, Classifier, EntryError, EntryView, Function, PortCode, PortKind, Rule};
 use protocol::command::component::{
     ClassifierEntry, ClassifierMac, ComponentCommand, ComponentKind, CopyMode, Refusal, Rejection,
     Setting, Settings, VlanTag,
@@ -186,9 +187,9 @@ impl Components {
                 let options = self.mirror_options(&settings);
                 self.console.board.set_mirror(name, options)?;
             }
-            Setting::Learn(_) => {
-                let words = "this build has no learning of addresses".to_owned();
-                return Err(Fault::Failed(Error::Refused(words)));
+            Setting::Learn(seconds) => {
+                let ageing = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+                self.console.board.set_learning(name, ageing)?;
             }
         }
         self.settings.insert(name.to_owned(), settings);
@@ -241,7 +242,8 @@ impl Components {
         // Entries belong to ports: one that has some stays until they are deleted.
         let (entries, _) = self.console.board.entries(0, usize::MAX);
         for code in idle {
-            if !entries.iter().any(|entry| entry.port == code) {
+            let given = |entry: &EntryView| entry.port == code && !entry.learned;
+            if !entries.iter().any(given) {
                 self.console.close(code);
             }
         }

@@ -75,7 +75,7 @@ impl Components {
         };
         let shown = entries
             .iter()
-            .filter(|e| e.component.is_some() || classifies(e.port));
+            .filter(|e| !e.learned && (e.component.is_some() || classifies(e.port)));
         table.extend(shown.map(|e| self.row(e)));
         if all > MAX_SHOWN {
             info.classifier_table_size = Some(all);
@@ -98,6 +98,7 @@ impl Components {
             row: self.row(view),
             component: view.component.clone(),
             hits: view.hits,
+            learned: view.learned,
         };
         VfReply::status(&TablePage {
             total,

@@ -135,6 +135,9 @@ pub struct TableEntry {
     pub component: Option<String>,
     /// Packets that it sent since the last clear.
     pub hits: u64,
+    /// Whether it was learned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learned: bool,
 }
 
 /// A part of a classifier's table (`GET /v1/vfs/{id}/classifier_table`).

@@ -42,9 +42,9 @@ fn learned(board: &Board) -> Vec<(Rule, PortCode)> {
 
 /// Sends a frame from behind a port and waits until it has come through.
 fn says(bench: &mut Bench, n: u16, frame: Vec<u8>) {
-    bench.put(n, std::slice::from_ref(&frame), None);
+    bench.put_burst(n, std::slice::from_ref(&frame), None);
     wait("what a guest said", || bench.rings[5].used() == 1);
-    assert_eq!(bench.take(5), [frame]);
+    assert_eq!(bench.take_all(5), [frame]);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_flood_of_senders_leaves_room_for_the_operator() {
                     })
                     .collect();
                 said += BURST as u32;
-                bench.put(1, &frames, None);
+                bench.put_burst(1, &frames, None);
                 wait("the senders", || bench.rings[5].used() == BURST as u32);
                 bench.empty(5);
                 board.learn(now).unwrap();
@@ -191,7 +191,7 @@ fn a_flood_of_senders_leaves_room_for_the_operator() {
                     .sum::<u64>()
             };
             assert_eq!(hits(&board), 0);
-            bench.put(0, &[frame(HOST, None, 1)], None);
+            bench.put_burst(0, &[frame(HOST, None, 1)], None);
             wait("the packet", || hits(&board) == 1);
             let (entries, _) = board.entries(0, usize::MAX);
             let hit = entries.iter().find(|e| e.hits == 1).unwrap();
@@ -241,7 +241,7 @@ fn nothing_is_learned_from_rings() {
             let mut attach = |port, direction| board.attach("fwd", port, direction, Vec::new());
             attach(ring(1), Direction::Rx).unwrap();
             attach(ring(5), Direction::Tx).unwrap();
-            bench.put(0, &[from_to(OTHER, HOST, None)], None);
+            bench.put_burst(0, &[from_to(OTHER, HOST, None)], None);
             wait("the packet", || bench.rings[5].used() == 1);
             board.learn(Instant::now()).unwrap();
             assert_eq!(learned(&board), []);

@@ -17,10 +17,10 @@ fn entries_come_and_go_under_load_and_the_others_lose_nothing() {
             let mut flow = |bench: &mut Bench| {
                 let frames: Vec<Vec<u8>> = (0..32).map(|i| frame(HOST, None, next + i)).collect();
                 next += 32;
-                bench.put(0, &frames, None);
+                bench.put_burst(0, &frames, None);
             };
             let look = |bench: &mut Bench, came: &mut u32| {
-                for got in bench.take(1) {
+                for got in bench.take_all(1) {
                     assert_eq!(got, frame(HOST, None, *came));
                     *came += 1;
                 }
@@ -164,9 +164,9 @@ fn a_header_over_two_segments_is_read_whole() {
             for cut in 1..20 {
                 for (vlan, to) in [(None, 1), (Some(7), 2)] {
                     let sent = frame(HOST, vlan, cut as u32);
-                    bench.put(0, std::slice::from_ref(&sent), Some(cut));
+                    bench.put_burst(0, std::slice::from_ref(&sent), Some(cut));
                     wait("the frame", || bench.rings[to].used() == 1);
-                    assert_eq!(bench.take(to as u16), [sent]);
+                    assert_eq!(bench.take_all(to as u16), [sent]);
                 }
             }
             board.end();
@@ -203,7 +203,7 @@ fn groups_go_to_as_many_as_there_are_mbufs_for_and_the_rest_is_counted() {
                 kept.push(burst);
             }
             kept.truncate(kept.len() - 3);
-            bench.put(0, &sent, None);
+            bench.put_burst(0, &sent, None);
             let seen = |board: &Board| board.components()[0].rx[0].totals.rx_packets;
             wait("the burst", || seen(&board) == BURST as u64);
             bench.round();
@@ -211,7 +211,7 @@ fn groups_go_to_as_many_as_there_are_mbufs_for_and_the_rest_is_counted() {
                 burst.clear(&mut bench.cx.cache);
                 bench.cx.cache.balance();
             }
-            let outs: Vec<usize> = (1..=6).map(|n| bench.take(n).len()).collect();
+            let outs: Vec<usize> = (1..=6).map(|n| bench.take_all(n).len()).collect();
             let missing = drops(&board, DropReason::NoMbuf);
             assert!(missing > 0, "{outs:?}");
             assert_eq!(

@@ -4,6 +4,7 @@ mod decision;
 mod learning;
 mod load;
 
+use super::frames::content;
 use super::*;
 use crate::area::DropReason;
 use crate::{BoardError, Classifier, EntryError, Function, Rule};
@@ -53,7 +54,7 @@ impl Bench {
     }
 
     /// Puts frames into a ring as one burst; the first is cut into two segments at `cut`, if that is given.
-    fn put(&mut self, n: u16, frames: &[Vec<u8>], cut: Option<usize>) {
+    fn put_burst(&mut self, n: u16, frames: &[Vec<u8>], cut: Option<usize>) {
         let port = self.port(ring(n));
         self.cx.cache.balance();
         let mut burst = Burst::new();
@@ -66,7 +67,7 @@ impl Bench {
     }
 
     /// All frames that lie in a ring.
-    fn take(&mut self, n: u16) -> Vec<Vec<u8>> {
+    fn take_all(&mut self, n: u16) -> Vec<Vec<u8>> {
         let port = self.port(ring(n));
         let mut frames = Vec::new();
         loop {
@@ -75,12 +76,7 @@ impl Bench {
             if port.receive(&mut self.cx, &mut burst, BURST) == 0 {
                 return frames;
             }
-            for i in 0..burst.len() {
-                let mut frame = vec![0; 65_536];
-                let len = burst.copy_packet(i, &mut frame).unwrap();
-                frame.truncate(len);
-                frames.push(frame);
-            }
+            frames.extend((0..burst.len()).map(|i| content(&burst, i)));
             burst.clear(&mut self.cx.cache);
         }
     }
@@ -91,12 +87,12 @@ impl Bench {
         let before = seen(board);
         let mut outs = vec![Vec::new(); usize::from(RINGS)];
         for (n, frames) in frames.chunks(BURST).enumerate() {
-            self.put(0, frames, None);
+            self.put_burst(0, frames, None);
             let all = before + (n * BURST + frames.len()) as u64;
             wait("the classifier", || seen(board) == all);
             self.round();
             for ring in 1..RINGS {
-                outs[usize::from(ring)].extend(self.take(ring));
+                outs[usize::from(ring)].extend(self.take_all(ring));
             }
         }
         outs
@@ -137,7 +133,7 @@ fn a_classifier_says_what_it_lacks_and_runs_once_it_has_an_entry() {
             attach(&mut board, ring(1), Direction::Tx);
             attach(&mut board, ring(2), Direction::Tx);
             assert_eq!(lacks(&board), Some("a table entry of a port to send to"));
-            bench.put(0, &[frame(HOST, None, 1)], None);
+            bench.put_burst(0, &[frame(HOST, None, 1)], None);
             // An entry of a port that is not its own is not enough.
             board.add_entry(untagged(HOST), ring(3)).unwrap();
             assert!(lacks(&board).is_some());
