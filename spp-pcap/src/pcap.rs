@@ -191,6 +191,8 @@ impl Pcap {
             info: capture
                 .as_ref()
                 .map_or_else(String::new, |c| c.target.clone()),
+            source: false,
+            destination: self.console.board.sends_to(self.sink),
             counters: through,
         });
         let cpu = self.console.board.hands().first().map_or(0, |h| h.cpu);
