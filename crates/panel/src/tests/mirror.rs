@@ -177,7 +177,7 @@ fn a_copy_that_is_changed_does_not_change_the_original() {
 /// Sends 64 packets, and what comes out of the main path into the mirror again, until so many have come and `done` says so;
 /// their numbers are in order, and none is lost.
 fn circle(bench: &mut Bench, count: usize, mut done: impl FnMut(&mut Bench) -> bool) {
-    let frames: Vec<_> = (0..64).map(|n| frame(n, 60 + 9 * n as usize)).collect();
+    let frames: Vec<_> = (0..64).map(|n| frame(n, 60 + 27 * n as usize)).collect();
     bench.put(0, &frames, 2048);
     let (source, sink) = (bench.port(ring(0)), bench.port(ring(MAIN)));
     let (mut seen, mut next) = (0, 0);
@@ -286,7 +286,7 @@ fn what_is_shared_and_cannot_be_copied_for_a_foreign_process_is_counted() {
         |eal, lcore| {
             let mut bench = Bench::new(eal, lcore);
             let mut board = mirror(&bench, MirrorOptions::default(), 1);
-            let frames: Vec<_> = (0..20).map(|n| frame(n, 600)).collect();
+            let frames: Vec<_> = (0..20).map(|n| frame(n, 1500)).collect();
             bench.put(0, &frames, 2048);
             let used = |n: u16| bench.rings[usize::from(n)].used();
             wait("copies", || used(MAIN) == 20 && used(COPIES[0]) == 20);
