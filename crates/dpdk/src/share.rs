@@ -12,8 +12,8 @@ use crate::depot::MAGAZINE;
 use crate::mbuf::Mbuf;
 use crate::pool::PoolCache;
 
-/// Shorter packets, in bytes, are copied: that takes less time than sharing them.
-pub const SHARE_FROM: u32 = 256;
+/// Shorter packets, in bytes, are copied: that takes less time than sharing them (`examples/share_cost.rs`).
+pub const SHARE_FROM: u32 = 1024;
 
 impl Burst {
     /// Gives every burst of `outs` the packets whose bits are set in `which` (bit `i` is packet `i`; [`u64::MAX`]: all), at its end
@@ -27,6 +27,19 @@ impl Burst {
     /// the rest of the burst is not tried then. As with [`Burst::copy_into`] the last 64 mbufs are left for receiving.
     pub fn share_into(
         &mut self,
+        which: u64,
+        outs: &mut [Burst],
+        snap: Option<u32>,
+        cache: &mut PoolCache,
+    ) {
+        self.share_from(SHARE_FROM, which, outs, snap, cache);
+    }
+
+    /// The same with packets shared from `least` bytes on.
+    #[inline]
+    pub(crate) fn share_from(
+        &mut self,
+        least: u32,
         which: u64,
         outs: &mut [Burst],
         snap: Option<u32>,
@@ -47,7 +60,7 @@ impl Burst {
             let len = packet.min(snap.unwrap_or(u32::MAX));
             let segs = usize::from(m.nb_segs());
             let all = segs * (open + 1);
-            if len == packet && len >= SHARE_FROM && all <= MAGAZINE && m.can_be_shared(pool) {
+            if len == packet && len >= least && all <= MAGAZINE && m.can_be_shared(pool) {
                 let soon = left.count_ones() as usize * (open + 1);
                 let Some(clones) = stock.take(all, soon) else {
                     return;

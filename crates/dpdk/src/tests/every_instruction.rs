@@ -212,7 +212,7 @@ fn operate(does: Does, pool: &Pool, ring: &Ring, lcore: &Lcore) {
         Does::Share => {
             several(&mut burst, &mut cache);
             let mut outs = [Burst::new(), Burst::new()];
-            between_marks(|| burst.share_into(u64::MAX, &mut outs, None, &mut cache));
+            between_marks(|| burst.share_from(256, u64::MAX, &mut outs, None, &mut cache));
             assert_eq!(outs[1].len(), SHARED.len());
         }
         Does::FreeFirst | Does::FreeLast | Does::Unshare | Does::Adopt => {
@@ -286,7 +286,7 @@ fn several(burst: &mut Burst, cache: &mut crate::PoolCache) {
 fn shared(burst: &mut Burst, cache: &mut crate::PoolCache) -> Burst {
     several(burst, cache);
     let mut outs = [Burst::new()];
-    burst.share_into(u64::MAX, &mut outs, None, cache);
+    burst.share_from(256, u64::MAX, &mut outs, None, cache);
     let [other] = outs;
     assert!(burst.is_shared() && other.len() == SHARED.len());
     other

@@ -47,7 +47,7 @@ fn all_who_share_packets_see_the_same_until_the_last_has_freed_them() {
             ] {
                 let mut all = vec![packets(&LENGTHS, &mut cache)];
                 let mut outs = [Burst::new(), Burst::new()];
-                all[0].share_into(u64::MAX, &mut outs, None, &mut cache);
+                all[0].share_from(256, u64::MAX, &mut outs, None, &mut cache);
                 all.extend(outs);
                 let mut all: Vec<Option<Burst>> = all.into_iter().map(Some).collect();
                 for freed in order {
@@ -128,7 +128,7 @@ fn sharing_fills_each_burst_as_far_as_it_has_room_and_stops_without_mbufs() {
             let mut burst = packets(&[700; 20], &mut cache);
             let mut outs = [packets(&[60; 55], &mut cache), Burst::new()];
             let which = !(1 << 3);
-            burst.share_into(which, &mut outs, None, &mut cache);
+            burst.share_from(256, which, &mut outs, None, &mut cache);
             assert_eq!((outs[0].len(), outs[1].len()), (BURST, 19));
             let picked: Vec<u32> = (0..20).filter(|i| *i != 3).collect();
             for (k, i) in picked.iter().enumerate() {
@@ -143,7 +143,7 @@ fn sharing_fills_each_burst_as_far_as_it_has_room_and_stops_without_mbufs() {
             loop {
                 let mut more = packets(&[700; 20], &mut cache);
                 let mut outs = [Burst::new(), Burst::new()];
-                more.share_into(u64::MAX, &mut outs, None, &mut cache);
+                more.share_from(256, u64::MAX, &mut outs, None, &mut cache);
                 assert_contents(&more, &[700; 20]);
                 assert_contents(&outs[0], &[700; 20][..outs[0].len()]);
                 let n = outs[1].len();
@@ -175,7 +175,7 @@ fn what_goes_to_a_foreign_process_is_its_own() {
             let mut cache = pool.cache(&lcore);
             let mut burst = packets(&LENGTHS, &mut cache);
             let mut outs = [Burst::new()];
-            burst.share_into(u64::MAX, &mut outs, None, &mut cache);
+            burst.share_from(256, u64::MAX, &mut outs, None, &mut cache);
             let [mut other] = outs;
             let count = |ring: &Ring| {
                 let mut clones = 0;
@@ -224,7 +224,7 @@ fn without_mbufs_to_copy_to_shared_packets_stay_and_are_refused() {
             let mut cache = pool.cache(&lcore);
             let mut burst = packets(&[300; 10], &mut cache);
             let mut outs = [Burst::new()];
-            burst.share_into(u64::MAX, &mut outs, None, &mut cache);
+            burst.share_from(256, u64::MAX, &mut outs, None, &mut cache);
             let mut held: Vec<Burst> = Vec::new();
             loop {
                 cache.balance();
@@ -268,7 +268,7 @@ fn a_dead_worker_s_carriers_come_back_when_the_others_have_freed_their_clones() 
                 let mut cache = pool.cache(&other);
                 let mut burst = packets(&LENGTHS, &mut cache);
                 let mut outs = [Burst::new()];
-                burst.share_into(u64::MAX, &mut outs, None, &mut cache);
+                burst.share_from(256, u64::MAX, &mut outs, None, &mut cache);
                 ring.producer().send(&other, &cache, &mut outs[0], true);
                 std::mem::forget(burst);
                 done.send(()).unwrap();
@@ -378,7 +378,7 @@ fn any_sequence_of_dealing_copying_sharing_and_freeing_is_like_its_model() {
                     5 | 6 => {
                         let (from, to) = (random.below(N) as usize, random.below(N) as usize);
                         let outs = from.min(to)..from.max(to);
-                        burst.share_into(which, &mut bursts[outs.clone()], None, &mut cache);
+                        burst.share_from(256, which, &mut bursts[outs.clone()], None, &mut cache);
                         for out in &mut model[outs] {
                             let mut copies = picked(&frames);
                             copies.truncate(BURST - out.len());

@@ -83,7 +83,7 @@ fn produce(pool: &Pool, ring: &Ring, lcore: &Lcore, seed: u32, mut goes_on: impl
         cache.balance();
         let mut outs = [Burst::new(), Burst::new()];
         let outs = &mut outs[..1 + random.below(2) as usize];
-        burst.share_into(u64::MAX, outs, None, &mut cache);
+        burst.share_from(256, u64::MAX, outs, None, &mut cache);
         ring.producer().send(lcore, &cache, &mut outs[0], true);
         outs[0].clear(&mut cache);
         cache.balance();

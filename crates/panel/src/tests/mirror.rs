@@ -1,12 +1,14 @@
 //! The mirror: what is copied, and that the main path does not notice.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 use protocol::command::component::VlanTag;
 
 use super::frames::{content, frame, mixture, tagged};
 use super::*;
 use crate::area::DropReason;
+use crate::line::{Line, Outlet, Pace, Way};
 use crate::rack::{ComponentView, SocketView};
 use crate::vlan::Vlan;
 use crate::{BoardError, CopyMode, Function, MirrorOptions, Totals};
@@ -175,7 +177,7 @@ fn a_copy_that_is_changed_does_not_change_the_original() {
 /// Sends 64 packets, and what comes out of the main path into the mirror again, until so many have come and `done` says so;
 /// their numbers are in order, and none is lost.
 fn circle(bench: &mut Bench, count: usize, mut done: impl FnMut(&mut Bench) -> bool) {
-    let frames: Vec<_> = (0..64).map(|n| frame(n, 60 + 9 * n as usize)).collect();
+    let frames: Vec<_> = (0..64).map(|n| frame(n, 60 + 27 * n as usize)).collect();
     bench.put(0, &frames, 2048);
     let (source, sink) = (bench.port(ring(0)), bench.port(ring(MAIN)));
     let (mut seen, mut next) = (0, 0);
@@ -270,6 +272,60 @@ fn without_mbufs_there_are_no_copies_and_the_main_path_goes_on() {
             }
             for mut burst in held {
                 bench.cx.cache.balance();
+                burst.clear(&mut bench.cx.cache);
+            }
+            bench.assert_whole(board);
+        },
+    );
+}
+
+#[test]
+fn what_is_shared_and_cannot_be_copied_for_a_foreign_process_is_counted() {
+    with_eal(
+        "tests::mirror::what_is_shared_and_cannot_be_copied_for_a_foreign_process_is_counted",
+        |eal, lcore| {
+            let mut bench = Bench::new(eal, lcore);
+            let mut board = mirror(&bench, MirrorOptions::default(), 1);
+            let frames: Vec<_> = (0..20).map(|n| frame(n, 1500)).collect();
+            bench.put(0, &frames, 2048);
+            let used = |n: u16| bench.rings[usize::from(n)].used();
+            wait("copies", || used(MAIN) == 20 && used(COPIES[0]) == 20);
+            board.stop("m").unwrap();
+            let mut held: Vec<Burst> = Vec::new();
+            let mut most = BURST;
+            loop {
+                bench.cx.cache.balance();
+                let mut burst = Burst::new();
+                if bench.cx.cache.alloc(&mut burst, most) > 0 {
+                    held.push(burst);
+                } else if most > 1 {
+                    most = 1;
+                } else {
+                    break;
+                }
+            }
+            // Nobody of the panel takes packets out of ring:5.
+            let counters = &bench.area.layout().patches[0][0];
+            let line = Line {
+                src: Arc::new(bench.port(ring(MAIN))),
+                entry: counters,
+                stages: Vec::new(),
+                way: Way::Straight(Outlet {
+                    dst: Arc::new(bench.port(ring(5))),
+                    counters,
+                    stages: Vec::new(),
+                }),
+            };
+            let mut burst = Burst::new();
+            let n = line.carry(&mut bench.cx, &mut burst, &mut [], &mut Pace::default());
+            assert_eq!((n, burst.len()), (20, 0));
+            let none = counters.drops[DropReason::NoMbuf as usize].load(Relaxed);
+            let sent = counters.tx_packets.load(Relaxed);
+            // What is dropped leaves its mbuf to the next one.
+            assert!(none > 0 && none + sent == 20 && sent > 10, "{none} {sent}");
+            assert!(bench.take(5, sent as usize) == frames[none as usize..]);
+            assert!(bench.take(COPIES[0], 20) == frames);
+            for mut burst in held {
                 burst.clear(&mut bench.cx.cache);
             }
             bench.assert_whole(board);
