@@ -1,5 +1,6 @@
 use protocol::command::component::ComponentName;
 use protocol::command::{CommandError, NfvCommand, PrimaryCommand};
+use protocol::flow::FlowCommand;
 use protocol::reply::Simple;
 
 use crate::check_words;
@@ -17,12 +18,25 @@ pub fn commands(input: &[u8]) {
     match PrimaryCommand::parse(&text) {
         Ok(command) => {
             let written = command.to_string();
+            if let PrimaryCommand::Flow(words) = &command {
+                flow(words);
+            }
             assert_eq!(PrimaryCommand::parse(&written), Ok(command));
         }
         Err(error) => refused(&error),
     }
     match text.parse::<ComponentName>() {
         Ok(name) => assert_eq!(name.as_str(), text),
+        Err(error) => check_words(&error.to_string()),
+    }
+}
+
+/// Likewise the words after `flow`.
+fn flow(words: &str) {
+    match FlowCommand::parse(words) {
+        Ok(command) => {
+            assert_eq!(FlowCommand::parse(&command.to_string()), Ok(command));
+        }
         Err(error) => check_words(&error.to_string()),
     }
 }
