@@ -288,9 +288,9 @@ impl Port {
             Kind::Vhost { link, .. } => {
                 in_steps(cx, burst, |cx, burst| link.send(&cx.lcore, burst))
             }
-            Kind::Device { queue, .. } => {
-                in_steps(cx, burst, |cx, burst| queue.send(&cx.lcore, &cx.cache, burst))
-            }
+            Kind::Device { queue, .. } => in_steps(cx, burst, |cx, burst| {
+                queue.send(&cx.lcore, &cx.cache, burst)
+            }),
             Kind::Pcap(files) => files.send(cx, burst),
             Kind::Memif(socket) => socket.send(cx, burst),
             Kind::Null => {
