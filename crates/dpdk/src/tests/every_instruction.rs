@@ -485,9 +485,9 @@ impl Panel {
         }
         let mut cache = self.pool.cache(&self.lcore);
         let numbers = drain(&self.ring, &self.lcore, &mut cache);
-        for i in 0..self.kept.len() {
-            let mut frame = vec![0xff; SHARED[i]];
-            assert_eq!(self.kept.copy_packet(i, &mut frame), Some(SHARED[i]));
+        for (i, len) in SHARED.iter().enumerate().take(self.kept.len()) {
+            let mut frame = vec![0xff; *len];
+            assert_eq!(self.kept.copy_packet(i, &mut frame), Some(*len));
             assert!(frame.iter().all(|byte| usize::from(*byte) == i), "{at}");
         }
         self.kept.clear(&mut cache);
