@@ -29,16 +29,25 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Outlets as bits.
 pub(super) type Outlets = [u64; OUTLETS.div_ceil(64)];
 
-/// The outlet in the lowest bits, the hits above. Only the worker counts.
-struct Place(AtomicU64);
+/// The outlet in the lowest bits, the hits above.
+pub(super) struct Place(AtomicU64);
 
 impl Place {
     fn new(outlet: u8) -> Self {
         Place(AtomicU64::new(u64::from(outlet)))
     }
 
-    fn outlet(&self) -> u8 {
+    /// Where packets go.
+    #[inline(always)]
+    pub(super) fn outlet(&self) -> u8 {
         self.0.load(Relaxed) as u8
+    }
+
+    /// Counts `n` packets. Only the worker calls this.
+    #[inline(always)]
+    pub(super) fn count(&self, n: u64) {
+        let now = self.0.load(Relaxed);
+        self.0.store(now.wrapping_add(n << OUTLET_BITS), Relaxed);
     }
 
     fn hits(&self) -> u64 {
@@ -70,13 +79,17 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    /// Counts a packet of this key and says where it goes, if there is an entry. Only the worker calls this.
+    /// The entry of a key.
     #[inline(always)]
+    pub(super) fn place(&self, key: Key) -> Option<&Place> {
+        self.places.get(&key)
+    }
+
+    /// Counts a packet of this key and says where it goes, if there is an entry.
     pub(super) fn hit(&self, key: Key) -> Option<u8> {
-        let place = &self.places.get(&key)?.0;
-        let now = place.load(Relaxed);
-        place.store(now.wrapping_add(1 << OUTLET_BITS), Relaxed);
-        Some(now as u8)
+        let place = self.place(key)?;
+        place.count(1);
+        Some(place.outlet())
     }
 
     /// Outlets with entries in a VLAN.

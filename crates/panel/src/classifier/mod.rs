@@ -29,7 +29,7 @@ pub(crate) use lookup::OUTLETS;
 pub use rules::{EntryError, EntryView};
 
 use key::{HEADER, Key, UNTAGGED};
-use lookup::{Lookup, Outlets, Shared};
+use lookup::{Lookup, Outlets, Place, Shared};
 
 /// Where a packet goes that belongs to a group.
 const GROUP: u8 = 254;
@@ -116,25 +116,26 @@ impl Lookup {
         &self,
         cx: &mut Context,
         burst: &mut Burst,
-        keys: &[Key],
         to: &[u8],
         outs: &mut [Burst],
         counters: &PatchBlock,
     ) {
         let mut from = 0;
         while from < to.len() {
-            let group = to[from] == GROUP;
-            let same = |i: &usize| match group {
-                true => to[*i] == GROUP && keys[*i].vlan() == keys[from].vlan(),
-                false => to[*i] != GROUP,
+            // Packets that were dealt out are no longer in the burst.
+            let key = |i: usize| header(burst, i - from).map(|head| Key::of_header(&head));
+            let first = key(from).filter(|_| to[from] == GROUP);
+            let same = |i: &usize| match first {
+                Some(first) => to[*i] == GROUP && key(*i).is_some_and(|k| k.vlan() == first.vlan()),
+                None => to[*i] != GROUP,
             };
-            let n = (from..to.len()).take_while(same).count();
-            if group {
-                self.replicate(cx, burst, n, keys[from], outs, counters);
+            let n = (from..to.len()).take_while(same).count().max(1);
+            if let Some(first) = first {
+                self.replicate(cx, burst, n, first, outs, counters);
             } else {
                 burst.deal(&to[from..from + n], outs);
-                let nowhere = to[from..from + n].iter().filter(|t| **t == NOWHERE).count();
-                burst.clear_front(nowhere, &mut cx.cache);
+                let nowhere = to[from..from + n].iter().filter(|t| **t == NOWHERE);
+                burst.clear_front(nowhere.count(), &mut cx.cache);
             }
             from += n;
         }
@@ -187,24 +188,47 @@ impl Element for Classifier {
         counters: &PatchBlock,
     ) {
         let n = burst.len();
+        if n == 0 {
+            return;
+        }
         let table = self.table.load();
-        let mut keys = [Key::NONE; BURST];
         let mut to = [NOWHERE; BURST];
         let mut dropped = Dropped::default();
         let mut groups = false;
-        for i in 0..n {
+        burst.prefetch_heads();
+        // Packets to one address often come in a row: they are looked up and counted once. No packet has this key.
+        let mut last = Key::default_of(0);
+        let (mut place, mut row, mut outlet) = (None::<&Place>, 0, NOWHERE);
+        for (i, to) in to.iter_mut().enumerate().take(n) {
             let key = header(burst, i).map_or(Key::NONE, |head| Key::of_header(&head));
-            let outlet = match table.hit(key) {
-                Some(outlet) => outlet,
-                None => table.without_entry(key, &mut dropped),
-            };
-            groups |= outlet == GROUP;
-            (keys[i], to[i]) = (key, outlet);
+            if key == last {
+                row += 1;
+                *to = outlet;
+                continue;
+            }
+            if let Some(found) = table.place(key) {
+                if let Some(before) = place.replace(found) {
+                    before.count(row);
+                }
+                (last, row, outlet) = (key, 1, found.outlet());
+                *to = outlet;
+            } else {
+                *to = table.without_entry(key, &mut dropped);
+                groups |= *to == GROUP;
+            }
         }
+        if let Some(place) = place {
+            place.count(row);
+        }
+        let to = &to[..n];
         if groups {
-            table.deal_runs(cx, burst, &keys[..n], &to[..n], outs, counters);
+            table.deal_runs(cx, burst, to, outs, counters);
+        } else if let Some(out) = outs.get_mut(usize::from(to[0]))
+            && to.iter().all(|t| *t == to[0])
+        {
+            out.append(burst);
         } else {
-            burst.deal(&to[..n], outs);
+            burst.deal(to, outs);
         }
         if dropped.filtered + dropped.unknown > 0 {
             counters.drop_of(DropReason::Filtered, dropped.filtered);
