@@ -1,4 +1,5 @@
 use protocol::command::component::ComponentName;
+use protocol::command::probe::ProbeCommand;
 use protocol::command::{CommandError, NfvCommand, PrimaryCommand};
 use protocol::flow::FlowCommand;
 use protocol::reply::Simple;
@@ -24,6 +25,11 @@ pub fn commands(input: &[u8]) {
             assert_eq!(PrimaryCommand::parse(&written), Ok(command));
         }
         Err(error) => refused(&error),
+    }
+    match ProbeCommand::take(&text) {
+        Some(Ok(command)) => assert_eq!(command.to_string().parse(), Ok(command)),
+        Some(Err(error)) => refused(&error),
+        None => {}
     }
     match text.parse::<ComponentName>() {
         Ok(name) => assert_eq!(name.as_str(), text),
