@@ -63,7 +63,7 @@ dpdk|runtime|dpdk-devbind and dpdk-hugepages, for real NICs|cmd:dpdk-devbind.py|
 libclang${CLANG}-dev|runtime|bindgen reads DPDK's headers with it|lib:libclang|libclang 14 or newer
 clang${CLANG}|runtime|tells bindgen the system's include folders|cmd:clang|clang 14 or newer
 libnuma-dev|runtime|DPDK was built with NUMA support|pc:numa|libnuma's headers
-libpcap-dev|runtime|DPDK's pcap driver was built with it|pc:libpcap|libpcap's headers
+libpcap-dev|runtime|DPDK's pcap driver was built with it, and spp-pcap's filters are its|pc:libpcap|libpcap's headers
 python3|runtime|the demo reads the counters' JSON with it|cmd:python3|Python 3.9 or newer
 python3-venv|tests|the tester of the REST interface is installed with it|cmd:python3|Python 3.10 or newer with venv and pip
 zsh|tests|completion of spp is tried in it|cmd:zsh|zsh
@@ -73,6 +73,8 @@ ethtool|tests|turns offloads off on the hosts' devices|cmd:ethtool|ethtool
 iperf3|tests|TCP through a panel|cmd:iperf3|iperf3
 iputils-ping|tests|ping through a panel|cmd:ping|ping
 tshark|tests|reads the captures that SPP wrote|cmd:tshark|tshark (Wireshark's command line)
+lz4|tests|unpacks the captures that SPP wrote|cmd:lz4|lz4
+zstd|tests|unpacks them, too|cmd:zstd|zstd
 bubblewrap|tests|a container around a DPDK process|cmd:bwrap|bubblewrap
 qemu-system-x86|tests|virtual machines as vhost-user peers|cmd:qemu-system-x86_64|QEMU 7 or newer
 chromium|tests|the panel's page is tried in a real browser|cmd:chromium|Chromium, as 'chromium' in the PATH

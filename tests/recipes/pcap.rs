@@ -1,9 +1,10 @@
 //! Recipes with capture files, played.
 
 use std::path::Path;
+use std::process::Command;
 
-use testbed::machine::TempDir;
-use testbed::{Panel, wait_until};
+use testbed::machine::{self, TempDir};
+use testbed::{Panel, Proc, wait_until};
 
 use crate::{LIMIT, idles, play, play_back};
 
@@ -69,4 +70,77 @@ fn n8_and_n9_what_is_captured_can_be_sent_again() {
     });
     play(&panel, "spp_nfv/single_with_pcap/outgoing/3_clean");
     idles(&panel, 2, &["phy:0", "phy:1"]);
+}
+
+/// The lines of a status that say what a writer writes.
+fn files(told: &str) -> Vec<String> {
+    let lines = told
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- filename:"));
+    lines.map(|name| name.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_port_is_captured_by_several_writers() {
+    let dir = TempDir::new();
+    let panel = Panel::builder()
+        .memory(256)
+        .primary_args(["--vdev", "net_null0"])
+        .start();
+    let mut command = panel.command(Command::new(machine::bin("spp-pcap")));
+    let (receiver, writers) = (machine::cpu(0), machine::cpu(1));
+    let lcores = (2..=5)
+        .map(|lcore| format!(",{}@{writers}", lcore + 1))
+        .collect::<String>();
+    let line = format!(
+        "--lcores 1@{writers},2@{receiver}{lcores} --proc-type secondary --file-prefix {} -- --client-id 1 -s {} -c phy:0 --out-dir {} --fsize 20000000",
+        panel.prefix(),
+        panel.control()[1],
+        dir.path().display()
+    );
+    let mut pcap = Proc::spawn("spp-pcap 1", command.args(line.split(' ')));
+    pcap.wait_output("is ready", LIMIT);
+    wait_until("the controller to know it", LIMIT, || {
+        panel.http("GET", "/v1/pcaps/1", "").status == 200
+    });
+
+    let told = play(&panel, "spp_pcap/capture/1_start_capture");
+    let found = files(&told);
+    assert_eq!(found.len(), 8, "{told}");
+    assert!(found[..4].iter().all(String::is_empty), "{told}");
+    for (number, name) in (1..).zip(&found[4..]) {
+        assert!(
+            name.contains(&format!(".phy0.{number}.")) && name.ends_with(".pcap.lz4"),
+            "{told}"
+        );
+    }
+    wait_until("several files", LIMIT, || {
+        panel.detail(1).capture.is_some_and(|c| c.files >= 4)
+    });
+    play(&panel, "spp_pcap/capture/2_stop_capture");
+    assert!(pcap.wait_exit(LIMIT).success(), "{}", pcap.output());
+    let mut complete = 0;
+    for entry in std::fs::read_dir(dir.path()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.display().to_string();
+        assert!(name.ends_with(".pcap.lz4"), "{name}");
+        // One in ten is enough to see that they are whole.
+        if complete % 10 == 0 {
+            let test = Command::new("lz4").arg("-tq").arg(&path).output();
+            let test = test.expect("lz4 (scripts/setup.sh --tests)");
+            assert!(test.status.success(), "{name}: {test:?}");
+            let plain = dir.path().with_extension("pcap");
+            let unpacked = Command::new("lz4")
+                .arg("-dqf")
+                .arg(&path)
+                .arg(&plain)
+                .status();
+            assert!(unpacked.expect("lz4").success(), "{name}");
+            assert!(packets(&plain) > 0, "{name}");
+            std::fs::remove_file(&plain).expect("removed");
+        }
+        complete += 1;
+    }
+    assert!(complete >= 8, "{complete} files");
+    panel.finish();
 }
