@@ -410,7 +410,7 @@ fn what_is_freed_of_a_foreign_pool_passes_through_its_depot() {
             assert_eq!(foreign.free_foreign(), 924);
             for freed in [64, 100] {
                 consumer.receive(&lcore, cache.owner(), &mut burst);
-                burst.clear(&mut cache);
+                drop(std::mem::take(&mut burst));
                 assert_ne!(foreign.free(), freed, "still in the lcore's cache");
                 cache.balance();
                 assert_eq!(foreign.free(), freed, "in the depot, in one magazine");
