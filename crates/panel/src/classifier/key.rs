@@ -73,6 +73,14 @@ impl From<Rule> for Key {
     }
 }
 
+/// Both halves of the beginning of a header.
+#[inline(always)]
+fn halves(head: &[u8; 16]) -> [u64; 2] {
+    let (first, second) = head.split_at(8);
+    let half = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u64::from_be_bytes(*b));
+    [half(first), half(second)]
+}
+
 impl Key {
     /// What no entry has.
     pub(super) const NONE: Key = Key(2);
@@ -91,8 +99,8 @@ impl Key {
     /// The key of a packet by the beginning of its header; its tag, if it has one, is in there.
     #[inline(always)]
     pub(super) fn of_header(head: &[u8; 16]) -> Self {
-        let bits = u128::from_be_bytes(*head);
-        let (mac, kind, tag) = ((bits >> 80) as u64, (bits >> 16) as u16, bits as u16);
+        let [first, second] = halves(head);
+        let (mac, kind, tag) = (first >> 16, (second >> 16) as u16, second as u16);
         let vlan = if kind == TAG { tag & 0xfff } else { UNTAGGED };
         Key::address(vlan, mac)
     }
@@ -100,9 +108,10 @@ impl Key {
     /// The key that packets to the sender of this one have.
     #[inline(always)]
     pub(super) fn of_sender(head: &[u8; 16]) -> Self {
-        let bits = u128::from_be_bytes(*head);
+        let [first, second] = halves(head);
         // The sender's address stands behind the receiver's.
-        Key::of_header(&(bits << 48 & !0 << 80 | bits & 0xffff_ffff).to_be_bytes())
+        let address = (first << 32 | second >> 32) & 0xffff_ffff_ffff;
+        Key(Key::of_header(head).0 & !0xffff_ffff_ffff | address)
     }
 
     /// The beginning of a header that may end early, for the functions above; `None` if it is not a whole one.

@@ -30,22 +30,21 @@ const SETTLE: Duration = Duration::from_secs(1);
 pub(super) type Outlets = [u64; OUTLETS.div_ceil(64)];
 
 /// The outlet in the lowest bits, the hits above.
-pub(super) struct Place(AtomicU64);
+struct Place(AtomicU64);
 
 impl Place {
     fn new(outlet: u8) -> Self {
         Place(AtomicU64::new(u64::from(outlet)))
     }
 
-    /// Where packets go.
     #[inline(always)]
-    pub(super) fn outlet(&self) -> u8 {
+    fn outlet(&self) -> u8 {
         self.0.load(Relaxed) as u8
     }
 
     /// Counts `n` packets. Only the worker calls this.
     #[inline(always)]
-    pub(super) fn count(&self, n: u64) {
+    fn count(&self, n: u64) {
         let now = self.0.load(Relaxed);
         self.0.store(now.wrapping_add(n << OUTLET_BITS), Relaxed);
     }
@@ -79,15 +78,37 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    /// The entry of a key.
-    #[inline(always)]
-    pub(super) fn place(&self, key: Key) -> Option<&Place> {
-        self.places.get(&key)
+    /// Says where packets with these keys go that have entries, and counts them; gives the others as bits. Only the worker
+    /// calls this and the next.
+    #[inline(never)]
+    pub(super) fn look_up(&self, keys: &[Key], to: &mut [u8]) -> u64 {
+        let mut missed = 0;
+        // Packets to one address often come in a row: they are looked up and counted once. No packet has this key.
+        let mut last = Key::default_of(0);
+        let (mut place, mut row, mut outlet) = (None::<&Place>, 0, 0);
+        for (i, (key, to)) in keys.iter().zip(to).enumerate() {
+            if *key != last {
+                let Some(found) = self.places.get(key) else {
+                    missed |= 1 << i;
+                    continue;
+                };
+                if let Some(before) = place.replace(found) {
+                    before.count(row);
+                }
+                (last, row, outlet) = (*key, 0, found.outlet());
+            }
+            row += 1;
+            *to = outlet;
+        }
+        if let Some(place) = place {
+            place.count(row);
+        }
+        missed
     }
 
     /// Counts a packet of this key and says where it goes, if there is an entry.
     pub(super) fn hit(&self, key: Key) -> Option<u8> {
-        let place = self.place(key)?;
+        let place = self.places.get(&key)?;
         place.count(1);
         Some(place.outlet())
     }

@@ -29,7 +29,7 @@ pub(crate) use lookup::OUTLETS;
 pub use rules::{EntryError, EntryView};
 
 use key::{HEADER, Key, UNTAGGED};
-use lookup::{Lookup, Outlets, Place, Shared};
+use lookup::{Lookup, Outlets, Shared};
 
 /// Where a packet goes that belongs to a group.
 const GROUP: u8 = 254;
@@ -76,6 +76,31 @@ fn short_header(burst: &Burst, i: usize) -> Option<[u8; 16]> {
     Key::whole_header(&head[..whole.min(HEADER)])
 }
 
+/// Reads the keys of all packets. Nothing is called in the loop, so that the CPU works on several at once.
+#[inline(never)]
+fn read_keys(burst: &Burst, keys: &mut [Key; BURST]) {
+    let mut short = 0u64;
+    for (i, key) in keys.iter_mut().enumerate().take(burst.len()) {
+        let head = burst.packet(i).unwrap_or_default();
+        match head.first_chunk::<16>() {
+            Some(first) if head.len() >= HEADER => *key = Key::of_header(first),
+            _ => short |= 1 << i,
+        }
+    }
+    for i in bits(short) {
+        keys[i] = short_header(burst, i).map_or(Key::NONE, |head| Key::of_header(&head));
+    }
+}
+
+/// The numbers of the bits that are set.
+fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let next = (word != 0).then(|| word.trailing_zeros() as usize);
+        word &= word.wrapping_sub(1);
+        next
+    })
+}
+
 /// Packets of a burst that nobody gets.
 #[derive(Default)]
 struct Dropped {
@@ -116,22 +141,21 @@ impl Lookup {
         &self,
         cx: &mut Context,
         burst: &mut Burst,
+        keys: &[Key],
         to: &[u8],
         outs: &mut [Burst],
         counters: &PatchBlock,
     ) {
         let mut from = 0;
         while from < to.len() {
-            // Packets that were dealt out are no longer in the burst.
-            let key = |i: usize| header(burst, i - from).map(|head| Key::of_header(&head));
-            let first = key(from).filter(|_| to[from] == GROUP);
-            let same = |i: &usize| match first {
-                Some(first) => to[*i] == GROUP && key(*i).is_some_and(|k| k.vlan() == first.vlan()),
-                None => to[*i] != GROUP,
+            let group = to[from] == GROUP;
+            let same = |i: &usize| match group {
+                true => to[*i] == GROUP && keys[*i].vlan() == keys[from].vlan(),
+                false => to[*i] != GROUP,
             };
-            let n = (from..to.len()).take_while(same).count().max(1);
-            if let Some(first) = first {
-                self.replicate(cx, burst, n, first, outs, counters);
+            let n = (from..to.len()).take_while(same).count();
+            if group {
+                self.replicate(cx, burst, n, keys[from], outs, counters);
             } else {
                 burst.deal(&to[from..from + n], outs);
                 let nowhere = to[from..from + n].iter().filter(|t| **t == NOWHERE);
@@ -153,10 +177,10 @@ impl Lookup {
     ) {
         let mut ports = [0; OUTLETS];
         let mut count = 0;
-        for (word, mut bits) in self.group(key).into_iter().enumerate() {
-            while bits != 0 {
-                ports[count] = word * 64 + bits.trailing_zeros() as usize;
-                (count, bits) = (count + 1, bits & (bits - 1));
+        for (n, word) in self.group(key).into_iter().enumerate() {
+            for bit in bits(word) {
+                ports[count] = n * 64 + bit;
+                count += 1;
             }
         }
         let Some(last) = count.checked_sub(1) else {
@@ -192,37 +216,19 @@ impl Element for Classifier {
             return;
         }
         let table = self.table.load();
+        let mut keys = [Key::NONE; BURST];
         let mut to = [NOWHERE; BURST];
         let mut dropped = Dropped::default();
         let mut groups = false;
         burst.prefetch_heads();
-        // Packets to one address often come in a row: they are looked up and counted once. No packet has this key.
-        let mut last = Key::default_of(0);
-        let (mut place, mut row, mut outlet) = (None::<&Place>, 0, NOWHERE);
-        for (i, to) in to.iter_mut().enumerate().take(n) {
-            let key = header(burst, i).map_or(Key::NONE, |head| Key::of_header(&head));
-            if key == last {
-                row += 1;
-                *to = outlet;
-                continue;
-            }
-            if let Some(found) = table.place(key) {
-                if let Some(before) = place.replace(found) {
-                    before.count(row);
-                }
-                (last, row, outlet) = (key, 1, found.outlet());
-                *to = outlet;
-            } else {
-                *to = table.without_entry(key, &mut dropped);
-                groups |= *to == GROUP;
-            }
-        }
-        if let Some(place) = place {
-            place.count(row);
+        read_keys(burst, &mut keys);
+        for i in bits(table.look_up(&keys[..n], &mut to[..n])) {
+            to[i] = table.without_entry(keys[i], &mut dropped);
+            groups |= to[i] == GROUP;
         }
         let to = &to[..n];
         if groups {
-            table.deal_runs(cx, burst, to, outs, counters);
+            table.deal_runs(cx, burst, &keys[..n], to, outs, counters);
         } else if let Some(out) = outs.get_mut(usize::from(to[0]))
             && to.iter().all(|t| *t == to[0])
         {
