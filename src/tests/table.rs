@@ -104,7 +104,6 @@ fn sample(form: &str) -> String {
         "KEY" => "learn",
         "VALUE" => "off",
         "OFFSET" => "0",
-        "COUNT" => "100",
         "ID" => "1",
         "spp_TYPE" => "spp_nfv",
         other => other,
