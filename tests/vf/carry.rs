@@ -299,19 +299,22 @@ fn tags_are_put_in_changed_and_taken_out_on_both_sides() {
     bench.panel.finish();
 }
 
+/// What a setting of a mirror, the first of the two, makes of a frame.
+type Round = (&'static str, fn(&Frame) -> Option<Frame>);
+
 #[test]
 fn a_mirror_copies_all_or_what_is_wanted_and_as_much_as_is_wanted() {
     let bench = Bench::mirror();
     let frames = mixture(3000);
-    let rounds: [(&str, &dyn Fn(&Frame) -> Option<Frame>); 5] = [
-        ("copy shallow", &|f| Some(f.clone())),
-        ("copy deep", &|f| Some(f.clone())),
-        ("snap 64", &|f| Some(f[..f.len().min(64)].to_vec())),
-        ("filter dst 02:00:00:00:00:01", &|f| {
+    let rounds: [Round; 5] = [
+        ("copy shallow", |f| Some(f.clone())),
+        ("copy deep", |f| Some(f.clone())),
+        ("snap 64", |f| Some(f[..f.len().min(64)].to_vec())),
+        ("filter dst 02:00:00:00:00:01", |f| {
             f.starts_with(&mac(1))
                 .then(|| f[..f.len().min(64)].to_vec())
         }),
-        ("snap off", &|f| f.starts_with(&mac(1)).then(|| f.clone())),
+        ("snap off", |f| f.starts_with(&mac(1)).then(|| f.clone())),
     ];
     bench.play("component start mir 2 mirror\nport add pcap:11 tx mir\nport add pcap:12 tx mir");
     bench.play("port add pcap:13 tx mir");
