@@ -3,6 +3,7 @@
 mod copies;
 mod deals;
 mod every_instruction;
+mod operations;
 mod shares;
 mod stepper;
 mod storm;
