@@ -198,7 +198,10 @@ pub struct DesiredComponent {
 /// Settings, and nothing else.
 fn known_settings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Settings, D::Error> {
     let members = serde_json::Map::deserialize(deserializer)?;
-    if let Some(key) = members.keys().find(|key| !Settings::KEYS.contains(&key.as_str())) {
+    if let Some(key) = members
+        .keys()
+        .find(|key| !Settings::KEYS.contains(&key.as_str()))
+    {
         let key = quotable(key);
         return Err(serde::de::Error::custom(format!("'{key}' cannot be set")));
     }
