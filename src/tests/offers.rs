@@ -27,8 +27,11 @@ fn words_and_hints_are_those_of_the_original() {
         ("vf ", "2;"),
         ("mirror ", "3;"),
         ("pcap ", "4;"),
-        ("vf 2; ", "status exit component port classifier_table"),
-        ("mirror 3; ", "status exit component port"),
+        (
+            "vf 2; ",
+            "status exit component port classifier_table trace",
+        ),
+        ("mirror 3; ", "status exit component port trace"),
         ("pcap 4; ", "status start stop exit"),
         ("vf 2; component ", "start stop"),
         ("vf 2; component start ", "NAME"),

@@ -98,7 +98,6 @@ pub static VF: &[Command] = &[
         wire: &["status"],
         action: Action::Run(component::vf_status),
     },
-    TRACE,
     EXIT,
     Command {
         name: "component start",
@@ -183,6 +182,7 @@ pub static VF: &[Command] = &[
         wire: &["classifier_table del vlan VID MAC PORT"],
         action: Action::Run(classifier::del),
     },
+    TRACE,
 ];
 
 /// Commands of a mirror process.
@@ -197,7 +197,6 @@ pub static MIRROR: &[Command] = &[
         wire: &["status"],
         action: Action::Run(component::mirror_status),
     },
-    TRACE,
     EXIT,
     Command {
         name: "component start",
@@ -229,6 +228,7 @@ pub static MIRROR: &[Command] = &[
         action: Action::Run(component::attach),
     },
     DETACH,
+    TRACE,
 ];
 
 /// Commands of a pcap process.

@@ -165,7 +165,10 @@ fn ends(processes: &[ProcessDetail], src: PortName, dst: PortName) -> Answer<(u3
         ))),
         _ => Err(RestError::Refused(format!(
             "several processes have a port that {what}: {}",
-            ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+            ids.iter()
+                .map(u32::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
         ))),
     };
     Ok((
@@ -261,7 +264,10 @@ pub(crate) async fn trace(
     let count = small(&fields, "count", most)?.ok_or(RestError::Missing("count"))?;
     let seconds = small(&fields, "seconds", MAX_TRACE_SECONDS)?.unwrap_or(SECONDS);
     if peer.hello.is_none() {
-        let words = format!("{} is a process of the original: it traces nothing", peer.name());
+        let words = format!(
+            "{} is a process of the original: it traces nothing",
+            peer.name()
+        );
         return Err(RestError::Refused(words));
     }
     let start = ProbeCommand::TraceStart {

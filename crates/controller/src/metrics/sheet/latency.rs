@@ -48,12 +48,14 @@ pub(super) fn latencies(writer: &mut Writer<'_>, details: &[(String, &Detail)]) 
     }
     writer.describe(&list::LATENCY, |mut encoder| {
         for (labels, times) in &ends {
-            encoder.encode_family(labels)?.encode_histogram::<NoLabelSet>(
-                seconds(times.sum_ns),
-                times.samples,
-                &buckets(times),
-                None,
-            )?;
+            encoder
+                .encode_family(labels)?
+                .encode_histogram::<NoLabelSet>(
+                    seconds(times.sum_ns),
+                    times.samples,
+                    &buckets(times),
+                    None,
+                )?;
         }
         Ok(())
     })?;
