@@ -29,9 +29,9 @@ fn words_and_hints_are_those_of_the_original() {
         ("pcap ", "4;"),
         (
             "vf 2; ",
-            "status clear exit component port classifier_table",
+            "status clear exit component port classifier_table trace",
         ),
-        ("mirror 3; ", "status clear exit component port"),
+        ("mirror 3; ", "status clear exit component port trace"),
         ("pcap 4; ", "status start stop exit"),
         ("vf 2; component ", "start stop set"),
         ("vf 2; component set fw1 ", "learn"),

@@ -124,9 +124,9 @@ pub enum PrimaryCommand {
 }
 
 const NFV_COMMANDS: &str = "commands are status, add, del, patch, unpatch, forward, stop, clear, \
-                            exit";
+                            latency, trace, exit";
 const PRIMARY_COMMANDS: &str = "commands are status, add, del, patch, unpatch, forward, stop, \
-                                clear, launch, unlaunch, flow, exit";
+                                clear, latency, trace, launch, unlaunch, flow, exit";
 
 impl NfvCommand {
     /// Reads a command. Blanks and a newline around it do not matter; surplus words do.

@@ -131,7 +131,6 @@ pub static VF: &[Command] = &[
         action: Action::Run(component::vf_status),
     },
     CLEAR,
-    TRACE,
     EXIT,
     Command {
         name: "component start",
@@ -242,6 +241,7 @@ pub static VF: &[Command] = &[
         wire: &["classifier_table list OFFSET COUNT"],
         action: Action::Run(classifier::list),
     },
+    TRACE,
 ];
 
 /// Commands of a mirror process.
@@ -257,7 +257,6 @@ pub static MIRROR: &[Command] = &[
         action: Action::Run(component::mirror_status),
     },
     CLEAR,
-    TRACE,
     EXIT,
     Command {
         name: "component start",
@@ -295,6 +294,7 @@ pub static MIRROR: &[Command] = &[
         action: Action::Run(component::attach),
     },
     DETACH,
+    TRACE,
 ];
 
 /// Commands of a pcap process.
