@@ -299,6 +299,9 @@ fn tags_are_put_in_changed_and_taken_out_on_both_sides() {
     bench.panel.finish();
 }
 
+/// What a mirror makes of a frame.
+type Copied<'a> = &'a dyn Fn(&Frame) -> Option<Frame>;
+
 /// Whether a filter for the first address lets it through: what has no whole Ethernet header fulfils none.
 fn wanted(frame: &Frame) -> bool {
     frame.len() >= 14 && frame.starts_with(&mac(1))
@@ -308,7 +311,7 @@ fn wanted(frame: &Frame) -> bool {
 fn a_mirror_copies_all_or_what_is_wanted_and_as_much_as_is_wanted() {
     let bench = Bench::mirror();
     let frames = mixture(3000);
-    let rounds: [(&str, &dyn Fn(&Frame) -> Option<Frame>); 5] = [
+    let rounds: [(&str, Copied); 5] = [
         ("copy shallow", &|f| Some(f.clone())),
         ("copy deep", &|f| Some(f.clone())),
         ("snap 64", &|f| Some(f[..f.len().min(64)].to_vec())),
