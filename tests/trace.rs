@@ -191,3 +191,41 @@ fn a_quiet_source_ends_a_trace_in_time_and_holds_up_nobody() {
     assert!(waiting.packets.iter().all(|p| p.fate() == "-> ring:3"));
     panel.finish();
 }
+
+#[test]
+fn components_tell_all_the_ways_of_a_packet_and_what_they_did_not_know() {
+    let panel = Panel::builder()
+        .primary_args(["--memory", "256", "--rings", "4", "--ring-size", "256"])
+        .pages(128)
+        .mirror(1)
+        .nfv_args(1, ["--lcores", "1"])
+        .vf(2)
+        .nfv_args(2, ["--lcores", "1"])
+        .start();
+    for line in [
+        "mirror 1 component start mir 1 mirror",
+        "mirror 1 port add ring:1 tx mir",
+        "mirror 1 port add ring:2 tx mir",
+        "mirror 1 port add ring:0 rx mir",
+        "vf 2 component start cls 1 classifier",
+        "vf 2 port add ring:3 tx cls",
+        "vf 2 classifier_table add mac 02:00:00:aa:bb:cc ring:3",
+        "vf 2 port add ring:1 rx cls",
+    ] {
+        panel.ok(line);
+    }
+    let mut load = traffic(&panel, 9, "--tx ring:0 --rx ring:2 --rate 1000");
+    let copied = trace(&panel, r#"{"src":"ring:0","count":5}"#);
+    assert_eq!(copied.process, "mirror:1");
+    let both = "-> ring:1; -> ring:2";
+    assert!(
+        copied.packets.len() == 5 && copied.packets.iter().all(|p| p.fate() == both),
+        "{copied:?}"
+    );
+    let text = panel.ok("vf 2 trace ring:1 5");
+    let dropped = text.lines().filter(|l| l.ends_with("dropped, unknown"));
+    assert_eq!(dropped.count(), 5, "{text}");
+    // What runs on is what ran before.
+    load.terminate(LIMIT);
+    panel.finish();
+}

@@ -136,6 +136,11 @@ fn agreeing(kind: &'static str, id: u32, status: &'static str) -> impl Fn(&str) 
             ),
             "flow" => r#"{"result": "success", "message": "Flow rule #0 created", "rule_id": "0"}"#
                 .to_owned(),
+            // Of a trace: that it has begun, and that it is over.
+            "trace" => {
+                r#"{"result":"succeeded","command":"trace","trace":1,"packets":[],"done":true}"#
+                    .to_owned()
+            }
             "_get_client_id" => answer(command),
             word => format!(r#"{{"result":"succeeded","command":"{word}"}}"#),
         })

@@ -1,14 +1,15 @@
 //! The control side of the panel: which ports are open, which cables are plugged, who runs them.
 //!
 //! A change is planned first (what will be claimed, who will run it), which can fail without a trace;
-//! then it is published to the workers it concerns; then what it made superfluous is given up.
+//! then it is published to the workers it concerns; then what it made superfluous is given up. What can be
+//! plugged is in [`crate::cables`] and [`crate::rack`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod error;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
-
-use thiserror::Error;
 
 use crate::area::{Area, BlockEnds, Direction, PatchBlock, Totals};
 use crate::bell::Ringer;
@@ -18,137 +19,10 @@ use crate::port::Port;
 use crate::published::Publisher;
 use crate::wiring::{Cable, Claims, Wiring};
 use crate::worker::Table;
+pub use error::BoardError;
 
 /// How long a worker may take to adopt a table: far longer than a burst, even on a shared CPU.
 const SETTLE: Duration = Duration::from_secs(1);
-
-/// Why a change was refused. Nothing was changed.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum BoardError {
-    /// The port is not open in this process.
-    #[error("{0} is not added: add it first (add {0})")]
-    NoPort(PortCode),
-    /// The port is open already.
-    #[error("{0} is added already")]
-    Exists(PortCode),
-    /// The device behind the port was removed.
-    #[error("{0} is gone: its device was removed from the panel")]
-    Gone(PortCode),
-    /// Nothing to take out.
-    #[error("{0} is not patched as a source")]
-    NotPatched(PortCode),
-    /// Another process claims an end.
-    #[error("{port} is claimed as {} by {holder}: unpatch it there first", side(*.direction))]
-    Claimed {
-        /// The port.
-        port: PortCode,
-        /// Which of its ends.
-        direction: Direction,
-        /// Who holds it.
-        holder: String,
-    },
-    /// No worker runs on this CPU.
-    #[error(
-        "no worker of this process runs on CPU {cpu}: it has workers on {}",
-        list(workers)
-    )]
-    NoWorker {
-        /// The CPU that was asked for.
-        cpu: u32,
-        /// CPUs that have a worker.
-        workers: Vec<u32>,
-    },
-    /// No component has this name.
-    #[error("component {0} does not exist: start it first (component start {0} CORE TYPE)")]
-    NoComponent(String),
-    /// A component has this name already.
-    #[error(
-        "component {0} is started already: stop it first (component stop {0}), or take another name"
-    )]
-    ComponentExists(String),
-    /// The component is none that copies.
-    #[error("component {0} is no mirror: only a mirror has this setting")]
-    NoMirror(String),
-    /// The port is used in this direction.
-    #[error("{port} is {} of {by} already: detach it there first", side(*.direction))]
-    InUse {
-        /// The port.
-        port: PortCode,
-        /// Which of its ends.
-        direction: Direction,
-        /// Who uses it.
-        by: String,
-    },
-    /// A component takes no more ports.
-    #[error(
-        "component {name} takes no further port as {}: {most} is the most for what it does",
-        side(*.direction)
-    )]
-    TooManyPorts {
-        /// The component.
-        name: String,
-        /// Which side.
-        direction: Direction,
-        /// Most ports there.
-        most: usize,
-    },
-    /// The port is not one of the component's.
-    #[error("{port} is not attached to component {name} as {}", side(*.direction))]
-    NotAttached {
-        /// The component.
-        name: String,
-        /// The port.
-        port: PortCode,
-        /// Which side.
-        direction: Direction,
-    },
-    /// A worker did not adopt its table in time.
-    #[error("the worker on CPU {cpu} did not answer within 1 s: nothing was changed")]
-    Stuck {
-        /// Its CPU.
-        cpu: u32,
-    },
-    /// Nothing to end.
-    #[error("no latency is measured from {0} to {1} in this process")]
-    NotMeasured(PortCode, PortCode),
-    /// Nothing to trace.
-    #[error("{0} is no source now: patch it or attach it to a component, and let it forward")]
-    NoSource(PortCode),
-    /// One trace a source.
-    #[error("{0} is traced already: wait for the end of that trace")]
-    Traced(PortCode),
-    /// A trace of too many packets, or of none.
-    #[error("a trace has 1 to {most} packets, not {count}")]
-    TraceCount {
-        /// Packets that were asked for.
-        count: usize,
-        /// The most that there can be.
-        most: usize,
-    },
-    /// All counters of a worker are taken.
-    #[error(
-        "the worker on CPU {cpu} runs {} patches, more are not possible: start a further process",
-        crate::area::SLOTS
-    )]
-    Full {
-        /// Its CPU.
-        cpu: u32,
-    },
-}
-
-fn side(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Rx => "a source",
-        Direction::Tx => "a destination",
-    }
-}
-
-fn list(cpus: &[u32]) -> String {
-    cpus.iter()
-        .map(|c| format!("CPU {c}"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
 
 /// A worker as the control thread sees it.
 pub struct Hand {
@@ -158,19 +32,6 @@ pub struct Hand {
     pub cpu: u32,
     /// Its tables.
     pub tables: Publisher<Table>,
-}
-
-/// A patch as it is shown.
-#[derive(Debug, Clone, Copy)]
-pub struct PatchView {
-    /// Source.
-    pub src: PortCode,
-    /// Destination.
-    pub dst: PortCode,
-    /// CPU of its worker.
-    pub cpu: u32,
-    /// Its counts since the last clear.
-    pub totals: Totals,
 }
 
 /// Names the holder of an lcore id, such as `nfv:2`.
@@ -285,71 +146,8 @@ impl Board {
         })
     }
 
-    fn required(&self, code: PortCode) -> Result<&Arc<Port>, BoardError> {
+    pub(crate) fn required(&self, code: PortCode) -> Result<&Arc<Port>, BoardError> {
         self.port(code).ok_or(BoardError::NoPort(code))
-    }
-
-    /// Patches `src` to `dst`, replacing the former patch of `src`. All patches into one destination are
-    /// run by one worker: `on` (a CPU) names it and moves the others along; without it a new destination goes
-    /// to the worker with the fewest patches.
-    pub fn patch(
-        &mut self,
-        src: PortCode,
-        dst: PortCode,
-        on: Option<u32>,
-    ) -> Result<(), BoardError> {
-        self.required(src)?;
-        self.required(dst)?;
-        self.free_of_components(src, Direction::Rx)?;
-        self.free_of_components(dst, Direction::Tx)?;
-        let cables = &self.wiring.cables;
-        let mates = cables.iter().filter(|(s, c)| c.dst == dst && **s != src);
-        let mates: Vec<PortCode> = mates.map(|(s, _)| *s).collect();
-        let hand = match on {
-            Some(cpu) => self.hand_on(cpu)?,
-            None => match mates.first().or(Some(&src)).and_then(|s| cables.get(s)) {
-                Some(cable) => cable.hand,
-                None => self.least_loaded(),
-            },
-        };
-        let mut wiring = self.wiring.clone();
-        let mut begun: Vec<&'static PatchBlock> = Vec::new();
-        for mate in mates.into_iter().chain([src]) {
-            let same = self.wiring.cables.get(&mate);
-            let same = same.filter(|c| c.hand == hand && c.dst == dst);
-            let block = match same.map(|cable| cable.block) {
-                Some(block) => block,
-                None => match self.counters(hand, (Some(mate), Some(dst))) {
-                    Ok(block) => {
-                        begun.push(block);
-                        block
-                    }
-                    Err(e) => {
-                        begun.into_iter().for_each(|b| self.area.end_patch(b));
-                        return Err(e);
-                    }
-                },
-            };
-            wiring.cables.insert(mate, Cable { dst, hand, block });
-        }
-        self.change(wiring)
-    }
-
-    fn free_of_components(&self, port: PortCode, direction: Direction) -> Result<(), BoardError> {
-        match self.wiring.component_of(port, direction) {
-            None => Ok(()),
-            Some(name) => Err(BoardError::InUse {
-                port,
-                direction,
-                by: format!("component {name}"),
-            }),
-        }
-    }
-
-    fn least_loaded(&self) -> usize {
-        let cables = &self.wiring.cables;
-        let load = |hand: usize| cables.values().filter(|c| c.hand == hand).count();
-        (0..self.hands.len()).min_by_key(|h| load(*h)).unwrap_or(0)
     }
 
     /// Counters for something new on a worker.
@@ -371,23 +169,6 @@ impl Board {
         self.area
             .begin_patch(lcore, ends, evict)
             .ok_or(BoardError::Full { cpu })
-    }
-
-    /// Takes the patch of `src` out.
-    pub fn unpatch(&mut self, src: PortCode) -> Result<(), BoardError> {
-        self.required(src)?;
-        let mut wiring = self.wiring.clone();
-        if wiring.cables.remove(&src).is_none() {
-            return Err(BoardError::NotPatched(src));
-        }
-        self.change(wiring)
-    }
-
-    /// Takes all patches out.
-    pub fn reset(&mut self) -> Result<(), BoardError> {
-        let mut wiring = self.wiring.clone();
-        wiring.cables = BTreeMap::new();
-        self.change(wiring)
     }
 
     /// Starts or stops forwarding; patches stay.
@@ -429,6 +210,11 @@ impl Board {
             }
         }
         result
+    }
+
+    /// Gives counters up that were begun for nothing.
+    pub(crate) fn end_counters(&self, block: &PatchBlock) {
+        self.area.end_patch(block);
     }
 
     /// Ends the counters of those that are no longer plugged.
@@ -600,7 +386,7 @@ impl Board {
             .patch_totals(ends, self.hands.iter().map(|h| h.lcore))
     }
 
-    fn block_totals(&self, ends: BlockEnds) -> Totals {
+    pub(crate) fn block_totals(&self, ends: BlockEnds) -> Totals {
         let whole = self.whole_block(ends);
         let base = self.block_base.get(&ends);
         base.map_or(whole, |b| whole.since(b))
@@ -609,17 +395,6 @@ impl Board {
     /// Counts of a component's port since the last clear.
     pub(crate) fn socket_totals(&self, port: PortCode, direction: Direction) -> Totals {
         self.block_totals(socket_ends(port, direction))
-    }
-
-    /// The patches, by source.
-    pub fn patches(&self) -> Vec<PatchView> {
-        let view = |(src, cable): (&PortCode, &Cable)| PatchView {
-            src: *src,
-            dst: cable.dst,
-            cpu: self.hands[cable.hand].cpu,
-            totals: self.block_totals((Some(*src), Some(cable.dst))),
-        };
-        self.wiring.cables.iter().map(view).collect()
     }
 
     /// From now on counts are shown from here.

@@ -9,6 +9,7 @@
 pub mod area;
 pub mod bell;
 pub mod board;
+pub mod cables;
 pub mod classifier;
 pub mod code;
 pub mod filter;

@@ -89,6 +89,7 @@ impl Components {
 
 impl Process for Components {
     fn tick(&mut self) {
+        self.console.tick();
         if let Err(e) = self.console.board.learn(Instant::now()) {
             log::warn!("learned addresses are not in force yet: {e}");
         }
@@ -100,6 +101,9 @@ impl Process for Components {
 
     fn command(&mut self, text: &str) -> Answer {
         self.console.forget_gone();
+        if let Some(answer) = self.console.probe(text) {
+            return Answer::of(answer);
+        }
         let command = match VfCommand::read(text, self.kind, self) {
             Ok(command) => command,
             Err(Rejection { refusal, reason }) => {

@@ -159,7 +159,7 @@ fn complete(path: &str, method: &str, operation: &mut Operation) {
             .get_or_insert_default()
             .push(RefOr::T(parameter.build()));
     }
-    let whole = ["/v1/system", "/v1/differences"].contains(&path);
+    let whole = ["/v1/system", "/v1/differences", "/v1/latency"].contains(&path);
     let asks = whole || !names.is_empty() || path.starts_with("/v1/primary");
     let all = ERRORS.iter().filter(|error| match error.0 {
         "401" | "403" | "429" => true,
