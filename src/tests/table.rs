@@ -158,7 +158,7 @@ fn component_commands() -> Vec<String> {
         .iter()
         .map(ToString::to_string)
         .chain(captures.iter().map(ToString::to_string))
-        .chain(["status", "exit", "clear", "classifier_table list 0 100"].map(str::to_owned))
+        .chain(["status", "exit", "clear", "classifier_table list 0 10"].map(str::to_owned))
         .collect()
 }
 
