@@ -84,6 +84,18 @@ impl<T> Subscriber<T> {
         &self.value
     }
 
+    /// The value in use, whether or not there is a newer one.
+    #[inline(always)]
+    pub fn current(&self) -> &T {
+        &self.value
+    }
+
+    /// Number of the value in use: another one with every value. (Its address may come again.)
+    #[inline(always)]
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Whether a newer value than the one in use was published.
     pub fn changed(&self) -> bool {
         self.common.generation.load(Ordering::Acquire) != self.at
@@ -161,5 +173,21 @@ mod tests {
         }
         worker.join().unwrap();
         assert!(publisher.reached(generation));
+    }
+
+    #[test]
+    fn a_value_that_lies_where_an_older_one_lay_has_another_number() {
+        let (mut publisher, mut subscriber) = published(0u64);
+        let mut seen = std::collections::HashMap::new();
+        let mut again = 0;
+        for i in 1..=1000 {
+            publisher.publish(i);
+            let place = std::ptr::from_ref(subscriber.get());
+            publisher.collect();
+            let before = seen.insert(place, subscriber.at());
+            again += u32::from(before.is_some());
+            assert_ne!(before, Some(subscriber.at()));
+        }
+        assert!(again > 0, "no place was used twice");
     }
 }

@@ -104,21 +104,24 @@ impl Worker {
         let mut paces: Vec<Pace> = Vec::new();
         let mut outs: Vec<Burst> = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
-        let mut generation_of: *const Table = std::ptr::null();
+        // None yet. A rest may already have taken a table over, and the next may lie where an older one lay.
+        let mut prepared = u64::MAX;
         let mut now = tsc();
         let (mut quiet_polled, mut last_packet) = (now, now);
         let (mut polls, mut empty_polls, mut packets, mut rounds, mut busy) =
             (0u64, 0u64, 0u64, 0u64, 0u64);
         self.block.started.store(now, Relaxed);
         loop {
-            let table = self.tables.get();
-            if !std::ptr::eq(table, generation_of) {
+            self.tables.get();
+            let at = self.tables.at();
+            let table = self.tables.current();
+            if at != prepared {
                 if table.end {
                     cx.cache.flush();
                     self.block.started.store(0, Release);
                     return;
                 }
-                generation_of = table;
+                prepared = at;
                 paces.clear();
                 paces.resize(table.lines.len(), Pace::default());
                 let most = table.lines.iter().map(Line::outs).max().unwrap_or(0);

@@ -418,12 +418,18 @@ impl Crew {
         let (pool, foreign, ringer) = (self.pool, self.foreign, self.ringer.clone());
         let work = move |lcore: Lcore| {
             let cache = pool.cache(&lcore).serving(&foreign);
-            worker.run(Context {
+            let context = Context {
                 lcore,
                 cache,
                 ringer,
                 stocked: false,
-            });
+            };
+            // A process whose worker is gone would look alive; ended, it is cleaned up after and started again.
+            let run = std::panic::AssertUnwindSafe(|| worker.run(context));
+            if std::panic::catch_unwind(run).is_err() {
+                log::error!("the worker on CPU {shown} has panicked: ending");
+                std::process::abort();
+            }
         };
         Ok((
             Hand {
