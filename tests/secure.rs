@@ -42,10 +42,7 @@ fn the_operator_s_command_has_the_token_and_believes_the_certificate() {
         &file("key.pem"),
     ]);
     let mut controller = Proc::spawn("spp-ctl", &mut command);
-    controller.wait_output("REST 127.0.0.1:", LIMIT);
-    let said = controller.output();
-    let (_, port) = said.rsplit_once("REST 127.0.0.1:").expect("a port");
-    let port = port.trim().to_owned();
+    let port = controller.wait_rest_of_line("REST 127.0.0.1:", LIMIT);
     let spp = |host: &str, options: &[&str], words: &[&str]| -> Finished {
         let mut command = Command::new(machine::bin("spp"));
         command

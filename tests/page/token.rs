@@ -31,11 +31,9 @@ fn controller(panel: &Panel) -> (Proc, SocketAddr, SocketAddr) {
     let mut command = panel.command(Command::new(machine::bin("spp-ctl")));
     command.args(["-p", "0", "-s", "0", "-a", "0", "--token-file"]);
     let mut controller = Proc::spawn("spp-ctl", command.arg(&file));
-    controller.wait_output("REST 127.0.0.1:", LIMIT);
-    let said = controller.output();
-    let find = |name: &str| {
-        let (_, rest) = said.rsplit_once(name).expect("an address");
-        let address = rest.split([',', '\n']).next().expect("text");
+    let mut find = |name: &str| {
+        let rest = controller.wait_rest_of_line(name, LIMIT);
+        let address = rest.split(',').next().expect("text");
         address.trim().parse().expect("an address")
     };
     let (secondary, rest) = (find("secondaries "), find("REST "));

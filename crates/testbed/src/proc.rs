@@ -99,6 +99,16 @@ impl Proc {
         self.wait_output_from(0, text, limit)
     }
 
+    /// Waits until its output contains a whole line with `text`; returns what follows `text` in it.
+    ///
+    /// # Panics
+    /// As [`Proc::wait_output`].
+    #[track_caller]
+    pub fn wait_rest_of_line(&mut self, text: &str, limit: Duration) -> String {
+        let before = self.wait_output(text, limit).len() + text.len();
+        self.wait_output_from(before, "\n", limit)
+    }
+
     /// Waits until its output after `position` contains `text`; returns what is between.
     ///
     /// # Panics
