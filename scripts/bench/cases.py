@@ -67,6 +67,8 @@ CASES = [
       for entries, least in ((1, 0.50), (128, 0.45), (65536, 0.25))),
     Case("merge", "two net_null merged into one", *CPU, components.merge, NULL, least=0.90),
     Case("mirror", "net_null mirrored to two (shallow): packets in", *CPU, components.mirror, NULL, least=0.60),
+    Case("mirror-shown", "the same with a copy's port that copies itself (nullpmd, as vhost and memif do)", *CPU,
+         components.mirror_shown, NULL, least=0.60),
     Case("vlan", "net_null -> net_null, a VLAN tag put in at rx and taken out at tx", *CPU, components.vlan, NULL,
          least=0.60),
     Case("patch", "`patch` sent -> a packet went the new way (upper bound), 99th percentile", "p99-ms", "ms",

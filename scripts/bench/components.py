@@ -69,20 +69,22 @@ def classifier(entries):
         worker, other = cpus()
         primary = ["--rings=4", "--ring-size=65536"]
         with Panel(bin_dir, primary, memory=1024) as panel:
+            vf = panel.worker("vf", 2, worker)
+            vf.control.ask(f"component start cls {worker} classifier")
+            for port in ("ring:1", "ring:2"):
+                vf.control.ask(f"port add {port} tx cls")
+            for number in range(entries):
+                vlan, mac = entry(number, entries)
+                table = "mac" if vlan is None else f"vlan {vlan}"
+                vf.control.ask(f"classifier_table add {table} {text(mac)} ring:{1 + number % 2}")
             write_pcap(os.path.join(panel.dir, "spp-rx1.pcap"), frames(entries))
             back = panel.nfv(1, other, extra=["--pcap-dir", panel.dir])
             back.control.ask("add pcap:1")
             back.control.ask("patch pcap:1 ring:0")
             wait_for("all frames to be read", lambda: received(back, "pcap:1") == FRAMES)
             back.control.ask("del pcap:1")
-            vf = panel.worker("vf", 2, worker)
-            vf.control.ask(f"component start cls {worker} classifier")
-            for port, direction in (("ring:1", "tx"), ("ring:2", "tx"), ("ring:0", "rx")):
-                vf.control.ask(f"port add {port} {direction} cls")
-            for number in range(entries):
-                vlan, mac = entry(number, entries)
-                table = "mac" if vlan is None else f"vlan {vlan}"
-                vf.control.ask(f"classifier_table add {table} {text(mac)} ring:{1 + number % 2}")
+            # Only now: what has no entry yet would be dropped.
+            vf.control.ask("port add ring:0 rx cls")
             for ring in ("ring:1", "ring:2"):
                 back.control.ask(f"patch {ring} ring:0")
             with session(panel.processes, lambda seconds: measured(vf, seconds)) as made:
@@ -112,4 +114,5 @@ def on_null(kind, component, ports, extra=()):
 
 merge = on_null("vf", "merge", ["phy:0 rx c", "phy:1 rx c", "phy:2 tx c"])
 mirror = on_null("mirror", "mirror", ["phy:0 rx c", "phy:1 tx c", "phy:2 tx c"])
+mirror_shown = on_null("mirror", "mirror", ["phy:0 rx c", "phy:1 tx c", "nullpmd:1 tx c"])
 vlan = on_null("vf", "forward", ["phy:0 rx c add_vlantag 100 3", "phy:1 tx c del_vlantag"])

@@ -192,6 +192,11 @@ impl Burst {
         &mut self.mbufs[..self.len]
     }
 
+    #[inline(always)]
+    pub(crate) fn held(&self) -> &[*mut ffi::rte_mbuf] {
+        &self.mbufs[..self.len]
+    }
+
     /// Packet `i`.
     #[inline(always)]
     pub(crate) fn mbuf(&self, i: usize) -> Option<Mbuf> {
@@ -307,11 +312,6 @@ impl Burst {
         to.received_own(1);
         self.passed_on(1);
         true
-    }
-
-    /// Length of the first packet, in bytes; `None` if there is none.
-    pub fn first_len(&self) -> Option<u32> {
-        self.mbufs[..self.len].first().map(|m| Mbuf(*m).pkt_len())
     }
 
     /// The first segment of packet `i`.

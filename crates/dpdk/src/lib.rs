@@ -16,6 +16,7 @@ pub mod depot;
 mod eal;
 pub mod ethdev;
 pub mod flow;
+mod lend;
 mod log_sink;
 pub mod mbuf;
 pub mod memzone;

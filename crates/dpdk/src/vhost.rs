@@ -348,15 +348,40 @@ impl Link {
             return (0, 0);
         }
         let step = burst.step();
-        let bytes = burst.bytes();
-        self.to_guest
-            .before_sending(vid, &burst.mbufs()[..step], bytes);
-        let mbufs = burst.mbufs().as_mut_ptr();
-        // SAFETY: `step` mbufs that we own; the device stays while `sending` is set.
-        let n = unsafe { ffi::rte_vhost_enqueue_burst(vid, TO_GUEST, mbufs, step as u16) } as usize;
+        let n = self.copy_to(vid, &burst.held()[..step], burst.bytes());
         // Copied, and forgotten below.
         burst.free(n);
         (n, burst.passed_on(n))
+    }
+
+    /// Sends copies of the packets from number `from` on, until one is refused, and returns how many. They all stay in the
+    /// burst.
+    pub fn offer(&self, burst: &Burst, from: usize) -> usize {
+        if !self.is_up() {
+            return 0;
+        }
+        let _busy = InBurst::enter(&self.sending);
+        let vid = self.vid.load(Ordering::SeqCst);
+        let mut sent = from;
+        while vid >= 0 && sent < burst.len() {
+            let n = self.copy_to(vid, &burst.held()[sent..], burst.bytes());
+            if n == 0 {
+                break;
+            }
+            sent += n;
+        }
+        sent - from
+    }
+
+    /// Copies packets of `bytes` bytes to the guest, from the first on; returns how many. Called while `sending` is set.
+    #[inline(always)]
+    fn copy_to(&self, vid: c_int, mbufs: &[*mut ffi::rte_mbuf], bytes: u64) -> usize {
+        self.to_guest.before_sending(vid, mbufs, bytes);
+        let n = mbufs.len() as u16;
+        // SAFETY: so many mbufs that somebody holds, of which the array is only read; the device stays while `sending` is set.
+        let n =
+            unsafe { ffi::rte_vhost_enqueue_burst(vid, TO_GUEST, mbufs.as_ptr().cast_mut(), n) };
+        usize::from(n)
     }
 
     /// Asks the guest to kick (or not) when it sends, and gives the descriptor that it kicks, for a

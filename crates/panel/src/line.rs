@@ -115,12 +115,37 @@ impl Outlet {
         }
     }
 
+    /// Shows the packets to a destination that copies ([`Port::copies`]), past the stages; they stay in the burst. What it
+    /// refuses is counted as dropped here.
+    #[inline]
+    pub(crate) fn offer(&self, burst: &Burst) {
+        let counters = self.counters;
+        let mut from = 0;
+        loop {
+            let (sent, bytes) = self.dst.offer(burst, from);
+            add(&counters.tx_packets, sent as u64);
+            add(&counters.tx_bytes, bytes);
+            from += sent;
+            match burst.len_of(from) {
+                Some(len) if self.dst.is_too_long(len) => {
+                    counters.drop_of(DropReason::TooBig, 1);
+                    from += 1;
+                }
+                Some(_) => {
+                    let left = (burst.len() - from) as u64;
+                    return counters.drop_of(self.dst.refusal(), left);
+                }
+                None => return,
+            }
+        }
+    }
+
     /// Drops and counts what the destination refused. A driver stops at a frame that is too long for it, or that shares its
     /// data and cannot be copied: that one goes, and what stands behind it is offered again.
     #[cold]
     fn refused(&self, cx: &mut Context, burst: &mut Burst) {
         let counters = self.counters;
-        while let Some(len) = burst.first_len() {
+        while let Some(len) = burst.len_of(0) {
             let reason = if self.dst.is_too_long(len) {
                 DropReason::TooBig
             } else if burst.is_starved() {

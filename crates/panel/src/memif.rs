@@ -79,19 +79,19 @@ impl Memif {
         burst.len()
     }
 
-    /// Sends from the front of the burst, by copying; the rest stays in it. Returns packets and bytes.
+    /// Sends copies of the packets from number `from` on, until one is refused. Returns how many.
     #[inline(always)]
-    pub(crate) fn send(&self, cx: &mut Context, burst: &mut Burst) -> (usize, u64) {
-        let mut sent = 0;
+    pub(crate) fn offer(&self, burst: &Burst, from: usize) -> usize {
+        let mut at = from;
         self.link.send(|sender| {
-            while let Some(first) = burst.packet(sent) {
-                let len = burst.copy_packet(sent, &mut []).unwrap_or(0);
+            while let Some(first) = burst.packet(at) {
+                let len = burst.copy_packet(at, &mut []).unwrap_or(0);
                 let put = if len == first.len() && len <= LONGEST {
                     sender.put(first)
                 } else {
                     let mut scratch = sender.borrow_scratch();
-                    burst.copy_packet(sent, &mut scratch);
-                    // One that is too long stays; the worker finds it at the front and drops it.
+                    burst.copy_packet(at, &mut scratch);
+                    // One that is too long is refused; the worker finds it and drops it.
                     let put = scratch
                         .get(..len)
                         .map_or(Ok(false), |data| sender.put(data));
@@ -101,11 +101,11 @@ impl Memif {
                 if !put? {
                     break;
                 }
-                sent += 1;
+                at += 1;
             }
             sender.done();
             Ok(())
         });
-        (sent, burst.clear_front(sent, &mut cx.cache))
+        at - from
     }
 }

@@ -1,12 +1,13 @@
 //! The mirror: packets go on to the first outlet, and copies of them to all others.
 //!
-//! A copy is made before its original leaves, and sent after it. The copies of a burst never cost an
+//! A port that copies what it is given (vhost, memif, files) is shown the originals before they leave: that takes no mbuf at all.
+//! For others a copy is made before its original leaves, and sent after it. The copies of a burst never cost an
 //! original: mbufs for them are taken only while enough are left to receive with, and what a copy's outlet does not take is
 //! dropped there.
 
 use std::num::NonZeroU32;
 
-use dpdk::Burst;
+use dpdk::{BURST, Burst};
 use protocol::filter::Filter;
 
 use crate::area::{DropReason, PatchBlock};
@@ -62,32 +63,67 @@ impl Mirror {
         let Some((main, outlets)) = self.outlets.split_first() else {
             return;
         };
+        let is_shown = !cx.traced && self.snap.is_none();
         let may_share = self.mode == CopyMode::Shallow && takes_shared(main);
-        let mut from = 0;
-        while from < outs.len() {
-            // As many neighbours as get the same.
-            let shares = |outlet: &Outlet| may_share && takes_shared(outlet);
-            let of = |i: usize| outlets.get(i).is_some_and(shares);
-            let end = (from + 1..outs.len())
-                .find(|i| of(*i) != of(from))
-                .unwrap_or(outs.len());
-            if of(from) {
-                burst.share_into(which, &mut outs[from..end], self.snap, &mut cx.cache);
+        let gets = |outlet: &Outlet| {
+            if is_shown && outlet.stages.is_empty() && outlet.dst.copies() {
+                Gets::Sight
+            } else if may_share && takes_shared(outlet) {
+                Gets::Share
             } else {
-                for out in &mut outs[from..end] {
-                    burst.copy_into(which, out, self.snap, &mut cx.cache);
+                Gets::Copy
+            }
+        };
+        let mut from = 0;
+        while let Some(outlet) = outlets.get(from) {
+            let kind = gets(outlet);
+            // As many neighbours as get the same.
+            let same = outlets[from..].iter().take_while(|o| gets(o) == kind);
+            let end = from + same.count();
+            match kind {
+                Gets::Sight if which == all_of(burst) => {
+                    outlets[from..end].iter().for_each(|o| o.offer(burst));
+                }
+                Gets::Sight => {
+                    let picked = burst.lend(which);
+                    outlets[from..end].iter().for_each(|o| o.offer(&picked));
+                }
+                Gets::Share => {
+                    burst.share_into(which, &mut outs[from..end], self.snap, &mut cx.cache);
+                }
+                Gets::Copy => {
+                    for out in &mut outs[from..end] {
+                        burst.copy_into(which, out, self.snap, &mut cx.cache);
+                    }
                 }
             }
             from = end;
         }
         let wanted = which.count_ones() as usize;
         for (out, outlet) in outs.iter().zip(outlets) {
-            if out.len() < wanted {
+            if out.len() < wanted && gets(outlet) != Gets::Sight {
                 let missing = (wanted - out.len()) as u64;
                 outlet.counters.drop_of(DropReason::NoMbuf, missing);
             }
         }
     }
+}
+
+/// What a destination of copies is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gets {
+    /// A look at the originals.
+    Sight,
+    /// Packets that share their data with the originals.
+    Share,
+    /// Copies.
+    Copy,
+}
+
+/// The bits of all its packets, of which there are some.
+#[inline(always)]
+fn all_of(burst: &Burst) -> u64 {
+    u64::MAX >> (BURST - burst.len().clamp(1, BURST))
 }
 
 /// Whether packets go there as they are; else one that shares its data would have to be copied on the way, which for an
@@ -108,7 +144,7 @@ impl Element for Mirror {
             counters.drop_of(DropReason::Removed, burst.len() as u64);
             return burst.clear(&mut cx.cache);
         };
-        let all = u64::MAX >> (u64::BITS as usize - burst.len().clamp(1, 64));
+        let all = all_of(burst);
         let which = self.filter.as_ref().map_or(all, |f| f.select(burst));
         if which != 0 && !burst.is_empty() {
             self.copy(cx, burst, outs, which);

@@ -189,10 +189,10 @@ impl Pcap {
         burst.len()
     }
 
-    /// Writes the packets and frees those that are in the file; the rest stays in the burst.
-    pub(crate) fn send(&self, cx: &mut Context, burst: &mut Burst) -> (usize, u64) {
+    /// Writes the packets from number `from` on, until one cannot be written; returns how many.
+    pub(crate) fn write(&self, burst: &Burst, from: usize) -> usize {
         let Ok(mut output) = self.output.try_lock() else {
-            return (0, 0);
+            return 0;
         };
         let Output { writer, scratch } = &mut *output;
         let now = SystemTime::now()
@@ -200,7 +200,7 @@ impl Pcap {
             .map_or(0, |d| d.as_nanos() as u64);
         let before = writer.packets();
         let mut write = || -> Result<(), capfile::WriteError> {
-            for i in 0..burst.len() {
+            for i in from..burst.len() {
                 let len = burst
                     .copy_packet(i, scratch)
                     .unwrap_or(0)
@@ -216,7 +216,6 @@ impl Pcap {
                 e.source
             ));
         }
-        let written = (writer.packets() - before) as usize;
-        (written, burst.clear_front(written, &mut cx.cache))
+        (writer.packets() - before) as usize
     }
 }

@@ -27,6 +27,8 @@ pub struct Context {
     pub ringer: Ringer,
     /// Whether there are mbufs to receive into.
     pub stocked: bool,
+    /// Whether a packet is followed to see where it goes: all that it becomes is to come out of its element.
+    pub traced: bool,
 }
 
 /// A port that is open in this process. Dropping it closes it, on the control thread.
@@ -305,19 +307,39 @@ impl Port {
             Kind::Device { queue, .. } => in_steps(cx, burst, |cx, burst| {
                 queue.send(&cx.lcore, &cx.cache, burst)
             }),
-            Kind::Pcap(files) => files.send(cx, burst),
-            Kind::Memif(socket) => socket.send(cx, burst),
+            Kind::Pcap(_) | Kind::Memif(_) | Kind::Null => {
+                let (sent, _) = self.offer(burst, 0);
+                (sent, burst.clear_front(sent, &mut cx.cache))
+            }
             Kind::Sink(sink) => {
                 let taken = sink.take(burst);
                 burst.clear_front(taken.done, &mut cx.cache);
                 (taken.kept, taken.bytes)
             }
-            Kind::Null => {
-                let sent = (burst.len(), burst.bytes());
-                burst.clear(&mut cx.cache);
-                sent
-            }
         }
+    }
+
+    /// Whether it copies what it is given, so that packets can be offered to it.
+    #[inline(always)]
+    pub(crate) fn copies(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Vhost { .. } | Kind::Pcap(_) | Kind::Memif(_) | Kind::Null
+        )
+    }
+
+    /// Shows a port that copies the packets from number `from` on, and returns the packets and bytes that it took. All stay in
+    /// the burst.
+    #[inline(always)]
+    pub(crate) fn offer(&self, burst: &Burst, from: usize) -> (usize, u64) {
+        let sent = match &self.kind {
+            Kind::Vhost { link, .. } => link.offer(burst, from),
+            Kind::Pcap(files) => files.write(burst, from),
+            Kind::Memif(socket) => socket.offer(burst, from),
+            Kind::Null => burst.len() - from,
+            Kind::Ring { .. } | Kind::Sink(_) | Kind::Device { .. } => 0,
+        };
+        (sent, burst.bytes_of(from, sent))
     }
 
     /// Whether packets that share their data may go there as they are: a driver, and a foreign process at the other end of a

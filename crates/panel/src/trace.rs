@@ -131,7 +131,7 @@ impl Traced {
             burst.move_first(&mut one);
             record.tsc = now;
             let keep = record.data.capacity();
-            let len = one.first_len().unwrap_or(0);
+            let len = one.len_of(0).unwrap_or(0);
             record.data.resize(keep.min(len as usize), 0);
             one.copy_packet(0, &mut record.data);
             record.len = len;
@@ -158,7 +158,9 @@ impl Traced {
             }
             Way::Dealt(element, outlets) => {
                 let outs = &mut outs[..outlets.len()];
+                cx.traced = true;
                 element.split(cx, one, outs, entry);
+                cx.traced = false;
                 before.tell(entry, None, record);
                 for (outlet, out) in outlets.iter().zip(outs) {
                     if !out.is_empty() {

@@ -423,6 +423,7 @@ impl Crew {
                 cache,
                 ringer,
                 stocked: false,
+                traced: false,
             };
             // A process whose worker is gone would look alive; ended, it is cleaned up after and started again.
             let run = std::panic::AssertUnwindSafe(|| worker.run(context));

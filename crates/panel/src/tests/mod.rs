@@ -79,6 +79,7 @@ impl Bench {
             lcore,
             ringer: Ringer::new(area, &folder),
             stocked: true,
+            traced: false,
         };
         Bench {
             area,
@@ -119,6 +120,7 @@ impl Bench {
                     cache,
                     ringer,
                     stocked: false,
+                    traced: false,
                 });
             })
             .unwrap();

@@ -227,6 +227,7 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
                 lcore,
                 ringer,
                 stocked: false,
+                traced: false,
             };
             let lane = Lane::new(cx, sending, receiving, &plan, stop);
             // The ports' last users on this thread are gone before their closer hears of it.
