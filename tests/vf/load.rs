@@ -12,7 +12,7 @@ use crate::bench::{Bench, assert_frames, lcores};
 use crate::frames::{Frame, frame, mac};
 
 /// A sender and checker of numbered frames over the panel.
-fn traffic(panel: &Panel, id: u32, args: &str) -> Proc {
+pub fn traffic(panel: &Panel, id: u32, args: &str) -> Proc {
     let mut command = panel.command(Command::new(machine::bin("spp-traffic")));
     command.args(["--file-prefix", panel.prefix(), "--json"]);
     command.args(["--sec-id", &id.to_string()]);
@@ -38,7 +38,7 @@ fn assert_untouched(panel: &Panel, run: &mut Proc, ring: &str) {
 }
 
 /// Makes requests of the vf 1 that take effect.
-struct Hands<'a>(&'a mut Connection);
+pub struct Hands<'a>(pub &'a mut Connection);
 
 impl Hands<'_> {
     #[track_caller]
@@ -52,21 +52,21 @@ impl Hands<'_> {
         );
     }
 
-    fn port(&mut self, action: &str, port: &str, dir: &str, name: &str) {
+    pub fn port(&mut self, action: &str, port: &str, dir: &str, name: &str) {
         let body = format!(r#"{{"action":"{action}","port":"{port}","dir":"{dir}"}}"#);
         self.ask("PUT", &format!("components/{name}/ports"), &body);
     }
 
-    fn start(&mut self, name: &str, core: u32, role: &str) {
+    pub fn start(&mut self, name: &str, core: u32, role: &str) {
         let body = format!(r#"{{"name":"{name}","core":{core},"type":"{role}"}}"#);
         self.ask("POST", "components", &body);
     }
 
-    fn stop(&mut self, name: &str) {
+    pub fn stop(&mut self, name: &str) {
         self.ask("DELETE", &format!("components/{name}"), "");
     }
 
-    fn entry(&mut self, action: &str, vlan: u32, last: u32, port: &str) {
+    pub fn entry(&mut self, action: &str, vlan: u32, last: u32, port: &str) {
         let body = format!(
             r#"{{"action":"{action}","type":"vlan","vlan":{vlan},"mac_address":"02:00:00:00:{:02x}:{:02x}","port":"{port}"}}"#,
             last >> 8,

@@ -12,6 +12,7 @@ mod frames;
 #[path = "../common/hand.rs"]
 mod hand;
 mod load;
+mod shared;
 mod wire;
 
 use std::time::Duration;
