@@ -46,7 +46,8 @@ def paced(bin_dir, seconds):
     _, other = cpus()
     folder = tempfile.mkdtemp(prefix="spp-bench-", dir=RAM_DISK)
     try:
-        with Panel(bin_dir) as panel:
+        # The ring has room for what comes while the receiver has lost its CPU.
+        with Panel(bin_dir, ["--rings", 2, "--ring-size", 65536], memory=1400) as panel:
             pcap = _pcap(panel, folder, "ring:0")
             argv = [panel.program("spp-traffic"), "--sec-id", 2, "--file-prefix", panel.prefix, "--json", "--tx", "ring:0"]
             argv += ["--size", 64, "--flows", 1, "--rate", RATE, "--seconds", seconds, "--lcores", other]

@@ -2,9 +2,8 @@
 
 import itertools
 import json
-import os
 
-from machine import BenchError, Process, cpus, huge_dir
+from machine import BenchError, Process, cpus, huge_dir, nice
 from panel import Panel
 
 # Runs that find the highest rate and their length, then runs below it.
@@ -13,15 +12,6 @@ RUNS = 20
 SHARE = 0.9
 # Room for what arrives while the worker has lost its CPU, in packets, and memory for it, in megabytes.
 RING, MEMORY = 65536, 1400
-
-
-def nice(process):
-    """Above everything that is not measured. Without the right to it, it stays as it is."""
-    try:
-        for task in os.listdir(f"/proc/{process.pid}/task"):
-            os.setpriority(os.PRIO_PROCESS, int(task), -20)
-    except PermissionError:
-        pass
 
 
 def ring_90(bin_dir, seconds):

@@ -17,12 +17,16 @@ use crate::{Checker, Generator, Verdict};
 const ROOM: usize = 2048;
 /// mbufs that may be taken between two burst boundaries: fewer than a worker keeps at hand.
 const AT_ONCE: usize = 160;
-/// With a rate, most frames that may be sent without a pause.
+/// With a rate, so many frames may be sent without a pause, ...
 const CREDIT: f64 = 128.0;
+/// ... and at a high one as many as are due after a long nap, but not more than a ring takes by default.
+const MOST_CREDIT: f64 = 1000.0;
 /// Rounds without anything moved after which the thread gives the CPU away for a moment.
 const QUIET: u32 = 256;
 /// That moment.
 const NAP: Duration = Duration::from_micros(50);
+/// What it may become: the kernel wakes later than it is told to.
+const LONG_NAP: Duration = Duration::from_micros(250);
 
 /// The sending side.
 pub(super) struct Sending {
@@ -189,6 +193,11 @@ impl Lane {
         let (mut sent_at, mut first_at, mut last_at) = (0, None, 0);
         let (mut rounds, mut idle) = (0u64, 0u32);
         let mut over = self.sending.is_none();
+        // Twice what is due after a long nap: time for sending it.
+        let due = self.rate.unwrap_or(0) as f64 * LONG_NAP.as_secs_f64() * 2.0;
+        let most_credit = due.clamp(CREDIT, MOST_CREDIT);
+        // At such a rate a nap would cost frames.
+        let restless = due > MOST_CREDIT;
         block.started.store(start, Ordering::Relaxed);
         let stalled = loop {
             let now = clock();
@@ -207,7 +216,7 @@ impl Lane {
                     Some(rate) => {
                         credit += (now - credited) as f64 * rate as f64 / 1e9;
                         credited = now;
-                        credit = credit.min(CREDIT);
+                        credit = credit.min(most_credit);
                         credit as usize
                     }
                     None => BURST,
@@ -253,7 +262,8 @@ impl Lane {
             }
             if moved == 0 {
                 idle += 1;
-                if idle >= QUIET || self.rate.is_some_and(|_| credit < 1.0) {
+                let rests = idle >= QUIET || self.rate.is_some_and(|_| credit < 1.0);
+                if rests && (over || !restless) {
                     std::thread::sleep(NAP);
                 }
             }
