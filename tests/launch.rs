@@ -364,10 +364,8 @@ fn launched_processes_outlive_their_primary() {
         let (mut primary, mut peer) = primary(&hand);
         let door = Door::open(hand.ports[1]);
         let command = format!(
-            "launch 5 spp_nfv --lcores {} -m 64 --proc-type secondary --file-prefix {} -- -n 5 -s 127.0.0.1:{} \
-             --restart always",
+            "launch 5 spp_nfv --lcores {} -m 64 --proc-type secondary -- -n 5 -s 127.0.0.1:{} --restart always",
             lcores(),
-            hand.prefix,
             hand.ports[1]
         );
         let reply = peer.ask_line(command.as_bytes());

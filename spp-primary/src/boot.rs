@@ -296,7 +296,7 @@ fn raise(
         info,
         controller,
         connected: Default::default(),
-        launcher: Launcher::new(log_dir),
+        launcher: Launcher::new(log_dir, &options.file_prefix),
         holder: holder_names(folder.clone()),
         recovered: 0,
         recovered_foreign: 0,

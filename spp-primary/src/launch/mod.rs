@@ -54,15 +54,19 @@ struct Launched {
 /// The processes that `launch` started, by id.
 pub struct Launcher {
     folder: PathBuf,
+    /// The panel's.
+    file_prefix: String,
     processes: BTreeMap<u32, Launched>,
     trimmed: Instant,
 }
 
 impl Launcher {
-    /// Logs go to `folder`, which is made when it is needed.
-    pub fn new(folder: PathBuf) -> Self {
+    /// Logs go to `folder`, which is made when it is needed. What is launched belongs to the panel `file_prefix`, unless its
+    /// arguments name another.
+    pub fn new(folder: PathBuf, file_prefix: &str) -> Self {
         Launcher {
             folder,
+            file_prefix: file_prefix.to_owned(),
             processes: BTreeMap::new(),
             trimmed: Instant::now(),
         }
@@ -88,6 +92,7 @@ impl Launcher {
         let id = number(id)?;
         let mut args = args.to_vec();
         let restart = Restart::take(&mut args)?;
+        place(&mut args, &self.file_prefix);
         if let Some(Launched {
             state: State::Running(child),
             kind,
@@ -313,6 +318,15 @@ fn now() -> (String, Instant) {
     (shown, Instant::now())
 }
 
+/// Names the panel in arguments that name none: they are for a process of whoever launches it.
+fn place(args: &mut Vec<String>, file_prefix: &str) {
+    const OPTION: &str = "--file-prefix";
+    let names = |arg: &String| arg.split('=').next() == Some(OPTION);
+    if !args.iter().take_while(|arg| *arg != "--").any(names) {
+        args.splice(0..0, [OPTION.to_owned(), file_prefix.to_owned()]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,6 +342,27 @@ mod tests {
     }
 
     #[test]
+    fn arguments_that_name_no_panel_are_for_ours() {
+        for (given, wanted) in [
+            ("", "--file-prefix p"),
+            ("-l 1 -- -n 1", "--file-prefix p -l 1 -- -n 1"),
+            (
+                "-l 1 -- --file-prefix q",
+                "--file-prefix p -l 1 -- --file-prefix q",
+            ),
+            (
+                "-l 1 --file-prefix q -- -n 1",
+                "-l 1 --file-prefix q -- -n 1",
+            ),
+            ("--file-prefix=q --sec-id 1", "--file-prefix=q --sec-id 1"),
+        ] {
+            let mut args = given.split_whitespace().map(str::to_owned).collect();
+            place(&mut args, "p");
+            assert_eq!(args.join(" "), wanted);
+        }
+    }
+
+    #[test]
     fn times_are_of_seconds_in_utc() {
         let shown = now().0;
         assert!(shown.ends_with('Z') && !shown.contains('.'), "{shown}");
@@ -336,7 +371,7 @@ mod tests {
 
     #[test]
     fn only_our_programs_and_ids_are_launched() {
-        let mut launcher = Launcher::new("/nonexistent".into());
+        let mut launcher = Launcher::new("/nonexistent".into(), "p");
         for (id, name, words) in [
             ("1", "sh", "cannot be launched"),
             ("1", "../spp_nfv", "cannot be launched"),
