@@ -1,6 +1,6 @@
 //! Capture with rotation under load, for a while: every packet is accounted for.
 //!
-//! Seconds and packets a second are `SPP_SOAK_SECONDS` (8) and `SPP_SOAK_RATE` (100000); see `scripts/soak.sh`.
+//! Seconds and packets a second are `SPP_SOAK_SECONDS` (60) and `SPP_SOAK_RATE` (100000); see `scripts/soak.sh`.
 
 use std::process::Command;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn memory(pid: u32) -> u64 {
 #[test]
 fn under_load_every_packet_is_accounted_for() {
     let (seconds, rate) = (
-        number("SPP_SOAK_SECONDS", 8),
+        number("SPP_SOAK_SECONDS", 60),
         number("SPP_SOAK_RATE", 100_000),
     );
     let dir = TempDir::new();
