@@ -76,6 +76,19 @@ impl Hands<'_> {
     }
 }
 
+/// Ends these processes, and the panel once no mbuf is missing.
+pub fn end_whole(mut panel: Panel, ids: &[u32]) {
+    for id in ids {
+        panel.stop_nfv(*id);
+    }
+    wait_until("the pool to be whole", LIMIT, || {
+        let pool = panel.detail(0).pools.remove(0);
+        let whole = u64::from(pool.free) + panel.in_rings() == u64::from(pool.size);
+        whole && pool.audit.is_some_and(|a| (a.missing, a.twice) == (0, 0))
+    });
+    panel.finish();
+}
+
 #[test]
 fn what_nobody_touches_loses_nothing_while_all_else_comes_and_goes() {
     const TIMES: u32 = 1000;
@@ -226,15 +239,7 @@ fn killed_processes_have_their_components_again_and_no_mbuf_is_lost() {
         wait_until(&format!("process {id} to have what it had"), LIMIT, same);
         flows(&panel);
     }
-    for id in [1, 2] {
-        panel.stop_nfv(id);
-    }
-    wait_until("the pool to be whole", LIMIT, || {
-        let pool = panel.detail(0).pools.remove(0);
-        let whole = u64::from(pool.free) + panel.in_rings() == u64::from(pool.size);
-        whole && pool.audit.is_some_and(|a| (a.missing, a.twice) == (0, 0))
-    });
-    panel.finish();
+    end_whole(panel, &[1, 2]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use testbed::{Panel, wait_until};
 
 use crate::LIMIT;
 use crate::bench::lcores;
-use crate::load::{Hands, traffic};
+use crate::load::{Hands, end_whole, traffic};
 
 #[test]
 fn killed_holders_of_shared_packets_cost_no_mbuf() {
@@ -60,15 +60,7 @@ fn killed_holders_of_shared_packets_cost_no_mbuf() {
         flows(&panel);
     }
     load.terminate(LIMIT);
-    for id in [1, 2] {
-        panel.stop_nfv(id);
-    }
-    wait_until("the pool to be whole", LIMIT, || {
-        let pool = panel.detail(0).pools.remove(0);
-        let whole = u64::from(pool.free) + panel.in_rings() == u64::from(pool.size);
-        whole && pool.audit.is_some_and(|a| (a.missing, a.twice) == (0, 0))
-    });
-    panel.finish();
+    end_whole(panel, &[1, 2]);
 }
 
 #[test]
