@@ -124,7 +124,8 @@ fn consume(
         } else if last {
             break;
         }
-        while kept.len() > random.below(KEPT as u32) as usize {
+        // Who has nothing to receive holds what it has.
+        while n > 0 && kept.len() > random.below(KEPT as u32) as usize {
             let at = random.below(kept.len() as u32) as usize;
             if let Some(burst) = kept.remove(at) {
                 finish(burst, &mut random, &mut cache);
@@ -136,12 +137,29 @@ fn consume(
     cache.flush();
 }
 
+/// What a worker is told from outside.
+#[derive(Default)]
+struct Told {
+    stop: AtomicBool,
+    /// Stand still, with what you hold.
+    hold: AtomicBool,
+}
+
+impl Told {
+    fn goes_on(&self) -> bool {
+        while self.hold.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
 /// Kills the worker at one end of a ring again and again while the other end goes on.
 fn storm(name: &str, cpu: usize, producer_dies: bool) {
     let received = Arc::new(AtomicU64::new(0));
     let counted = received.clone();
-    let work = move |pool: Pool, ring: Ring, lcore: &Lcore, producer, seed, stop: &AtomicBool| {
-        let goes_on = || !stop.load(Ordering::Relaxed);
+    let work = move |pool: Pool, ring: Ring, lcore: &Lcore, producer, seed, told: &Told| {
+        let goes_on = || told.goes_on();
         if producer {
             produce(&pool, &ring, lcore, seed, goes_on);
         } else {
@@ -157,10 +175,10 @@ fn storm(name: &str, cpu: usize, producer_dies: bool) {
             assert_eq!(pool.stock(&lcore), MBUFS);
             let ring = Ring::create("r", 256).unwrap();
             let (ended, end) = channel();
-            let stop = Arc::new(AtomicBool::new(false));
-            let told = stop.clone();
+            let told = Arc::new(Told::default());
+            let survivor = told.clone();
             eal.launch(BYSTANDER, move |other| {
-                works(pool, ring, &other, !producer_dies, 1, &told);
+                works(pool, ring, &other, !producer_dies, 1, &survivor);
                 ended.send(()).unwrap();
             })
             .unwrap();
@@ -171,17 +189,27 @@ fn storm(name: &str, cpu: usize, producer_dies: bool) {
             for kill in 0..KILLS {
                 let child = mould.cast(&kill.to_string());
                 child.run();
-                // Not a wait for anything: any instant will do.
-                std::thread::sleep(Duration::from_micros(u64::from(random.below(LONGEST))));
+                // Not waits for anything: any instant will do.
+                let mut a_while =
+                    || std::thread::sleep(Duration::from_micros(u64::from(random.below(LONGEST))));
+                a_while();
+                if kill % 2 == 0 {
+                    // However fast the survivor is: in every other case it holds what is shared with the dead.
+                    told.hold.store(true, Ordering::Relaxed);
+                    if producer_dies {
+                        a_while();
+                    }
+                }
                 child.kill();
                 ring.mend(producer_dies);
                 let found = recover(&pool, &[ring], STEPPED, false, &mut orphans, &lcore);
                 assert_eq!(found.left, 0);
                 recovered += found.mbufs;
                 outlived += u32::from(!orphans.is_empty());
+                told.hold.store(false, Ordering::Relaxed);
             }
             mould.finish();
-            stop.store(true, Ordering::Relaxed);
+            told.stop.store(true, Ordering::Relaxed);
             end.recv_timeout(Duration::from_secs(60)).unwrap();
             if !producer_dies {
                 // Nobody is left to receive it but us.
@@ -207,8 +235,7 @@ fn storm(name: &str, cpu: usize, producer_dies: bool) {
             asked.serve(|kill| {
                 begin();
                 let seed = kill.parse::<u32>().unwrap_or(0).wrapping_mul(2_654_435_761);
-                let never = AtomicBool::new(false);
-                work(pool, ring, lcore, producer_dies, seed, &never);
+                work(pool, ring, lcore, producer_dies, seed, &Told::default());
             });
         },
     );
