@@ -104,7 +104,7 @@ impl Worker {
         let mut paces: Vec<Pace> = Vec::new();
         let mut outs: Vec<Burst> = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
-        // None yet. A rest may already have taken a table over, and the next may lie where an older one lay.
+        // None yet.
         let mut prepared = u64::MAX;
         let mut now = tsc();
         let (mut quiet_polled, mut last_packet) = (now, now);
@@ -198,10 +198,8 @@ impl Worker {
     /// Rests until a source has something, a new table is there, or a while has passed.
     #[cold]
     fn rest(&mut self, cx: &mut Context, burst: &mut Burst, outs: &mut [Burst]) -> Rest {
-        let table = self.tables.get();
-        if table.end {
-            return Rest::Refused;
-        }
+        // A newer one is for the loop to take over: what the worker needs for its lines is not prepared.
+        let table = self.tables.current();
         let mut limit = LONG_REST;
         let mut guests: Vec<Arc<Link>> = Vec::new();
         for line in &table.lines {
