@@ -20,10 +20,9 @@ pub fn traffic(panel: &Panel, id: u32, args: &str) -> Proc {
     Proc::spawn(&format!("spp-traffic {id}"), &mut command)
 }
 
-/// Ends a run; every frame has arrived once, in order, but for those that a ring had no room for.
+/// What a run that has ended tells; no frame was damaged, doubled or out of order.
 #[track_caller]
-fn assert_untouched(panel: &Panel, run: &mut Proc, ring: &str) {
-    run.terminate(LIMIT);
+pub fn unharmed(run: &mut Proc) -> Value {
     let output = run.output();
     let line = output.lines().find(|line| line.starts_with('{'));
     let report: Value =
@@ -31,6 +30,14 @@ fn assert_untouched(panel: &Panel, run: &mut Proc, ring: &str) {
     for fault in ["duplicated", "reordered", "bad", "unplaced", "foreign"] {
         assert_eq!(report[fault], 0, "{fault}: {report}");
     }
+    report
+}
+
+/// Ends a run; every frame has arrived once, in order, but for those that a ring had no room for.
+#[track_caller]
+fn assert_untouched(panel: &Panel, run: &mut Proc, ring: &str) {
+    run.terminate(LIMIT);
+    let report = unharmed(run);
     let drops = panel.port(1, ring).counters.drops;
     assert_eq!(drops.total(), drops.full, "{drops:?}");
     assert_eq!(report["lost"], drops.full, "{report}");

@@ -1,11 +1,12 @@
 //! Packets that several processes hold at once, while these are killed; and as many entries as a table takes.
 
 use testbed::http::Connection;
+use testbed::machine::TempDir;
 use testbed::{Panel, wait_until};
 
-use crate::LIMIT;
 use crate::bench::lcores;
-use crate::load::{Hands, end_whole, traffic};
+use crate::load::{Hands, end_whole, traffic, unharmed};
+use crate::{LIMIT, frames};
 
 #[test]
 fn killed_holders_of_shared_packets_cost_no_mbuf() {
@@ -61,6 +62,64 @@ fn killed_holders_of_shared_packets_cost_no_mbuf() {
     }
     load.terminate(LIMIT);
     end_whole(panel, &[1, 2]);
+}
+
+#[test]
+fn a_device_that_copies_is_shown_the_originals_and_they_stay_whole() {
+    let dir = TempDir::new();
+    let file = dir.join("copies.pcap");
+    let writer = format!("net_pcap0,tx_pcap={}", file.display());
+    let mut panel = Panel::builder()
+        .primary_args(["--memory", "256", "--rings", "8"])
+        .primary_args(["--vdev", "net_null0", "--vdev", &writer])
+        .pages(128)
+        .keeps_state()
+        .mirror(1)
+        .nfv_args(1, ["--lcores".to_owned(), lcores()])
+        .start();
+    for line in [
+        "mirror 1 component start mir 2 mirror",
+        "mirror 1 port add ring:1 tx mir",
+        "mirror 1 port add phy:0 tx mir",
+        "mirror 1 port add phy:1 tx mir",
+        "mirror 1 port add ring:0 rx mir",
+    ] {
+        panel.ok(line);
+    }
+    let run = "--tx ring:0 --rx ring:1 --count 5000 --rate 20000 --size 700";
+    let mut load = traffic(&panel, 8, run);
+    assert!(load.wait_exit(LIMIT).success(), "{}", load.output());
+    assert_eq!(unharmed(&mut load)["received"], 5000);
+    for device in ["phy:0", "phy:1"] {
+        let counters = panel.port(1, device).counters;
+        assert_eq!(counters.tx_packets, 5000, "{device}");
+        assert_eq!(counters.drops.total(), 0, "{device}: {:?}", counters.drops);
+    }
+    let written = frames::read(&file);
+    assert_eq!(written.len(), 5000);
+    assert!(written.iter().all(|frame| frame.len() == 700));
+    let mut kinds: Vec<_> = written.clone();
+    kinds.sort();
+    kinds.dedup();
+    assert_eq!(kinds.len(), 5000, "every frame bears its own number");
+    // Killed at any instant, with what it shows or not: nobody else holds it.
+    let run = "--tx ring:0 --rx ring:1 --rate 200000 --size 700 --allow-loss";
+    let mut load = traffic(&panel, 8, run);
+    for _ in 0..10 {
+        let before = panel.port(1, "phy:0").counters.tx_packets;
+        wait_until("copies", LIMIT, || {
+            panel.port(1, "phy:0").counters.tx_packets > before + 1000
+        });
+        panel.kill_nfv(1);
+        panel.start_nfv(1);
+        wait_until("its ports to be back", LIMIT, || {
+            let ports = panel.detail(1).ports;
+            ports.iter().any(|port| port.name == "ring:0")
+        });
+    }
+    load.terminate(LIMIT);
+    unharmed(&mut load);
+    end_whole(panel, &[1]);
 }
 
 #[test]

@@ -401,6 +401,24 @@ uint16_t spp_eth_tx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint
 	return rte_eth_tx_burst(port, queue, mbufs, n);
 }
 
+uint16_t spp_eth_offer(uint16_t port, uint16_t queue, struct rte_mbuf *const *mbufs, uint16_t n)
+{
+	struct rte_mbuf *lent[64], *seg;
+	uint16_t i, sent;
+
+	n = RTE_MIN(n, (uint16_t)RTE_DIM(lent));
+	for (i = 0; i < n; i++) {
+		lent[i] = mbufs[i];
+		for (seg = mbufs[i]; seg != NULL; seg = seg->next)
+			rte_mbuf_refcnt_update(seg, 1);
+	}
+	sent = rte_eth_tx_burst(port, queue, lent, n);
+	for (i = sent; i < n; i++)
+		for (seg = mbufs[i]; seg != NULL; seg = seg->next)
+			rte_mbuf_refcnt_update(seg, -1);
+	return sent;
+}
+
 /* virtio_net_hdr_mrg_rxbuf, in front of each packet. */
 #define SPP_VIRTIO_HEADER 12
 /* Bytes of a packet that are fetched ahead at most. */

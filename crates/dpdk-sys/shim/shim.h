@@ -147,6 +147,8 @@ int spp_eth_close(uint16_t port);
 int spp_eth_link(uint16_t port);
 uint16_t spp_eth_rx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
 uint16_t spp_eth_tx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
+/* Shows a driver that keeps no mbufs up to 64 packets, which stay the caller's; returns how many it took. */
+uint16_t spp_eth_offer(uint16_t port, uint16_t queue, struct rte_mbuf *const *mbufs, uint16_t n);
 
 /* vhost */
 int spp_vhost_kickfd(int vid, uint16_t queue);

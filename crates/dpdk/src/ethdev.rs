@@ -252,6 +252,24 @@ impl EthQueue {
         (n, burst.passed_on(n))
     }
 
+    /// Shows the packets from number `from` on to a driver that keeps no mbufs, and returns how many it took; all
+    /// stay in the burst. Any other driver takes none: nobody could tell when it is done with them.
+    ///
+    /// The driver (`rte_eth_tx_burst`) is given a reference to each, which it has counted off again when it returns. So whenever this
+    /// process is killed the packets are its own.
+    #[inline(always)]
+    pub fn offer(&self, burst: &Burst, from: usize) -> usize {
+        let mbufs = burst.held().get(from..).unwrap_or_default();
+        if self.keeps_mbufs {
+            return 0;
+        }
+        // SAFETY: mbufs that we own; this worker alone uses the queue; the array is only read.
+        let n = unsafe {
+            ffi::spp_eth_offer(self.port, self.queue, mbufs.as_ptr(), mbufs.len() as u16)
+        };
+        usize::from(n)
+    }
+
     /// Port id and queue.
     pub fn id(&self) -> (u16, u16) {
         (self.port, self.queue)

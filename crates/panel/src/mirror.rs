@@ -1,6 +1,6 @@
 //! The mirror: packets go on to the first outlet, and copies of them to all others.
 //!
-//! A port that copies what it is given (vhost, memif, files) is shown the originals before they leave: that takes no mbuf at all.
+//! A port that copies what it is given (vhost, memif, files, some devices) is shown the originals before they leave: that takes no mbuf at all.
 //! For others a copy is made before its original leaves, and sent after it. The copies of a burst never cost an
 //! original: mbufs for them are taken only while enough are left to receive with, and what a copy's outlet does not take is
 //! dropped there.

@@ -324,7 +324,14 @@ impl Port {
     pub(crate) fn copies(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Vhost { .. } | Kind::Pcap(_) | Kind::Memif(_) | Kind::Null
+            Kind::Vhost { .. }
+                | Kind::Pcap(_)
+                | Kind::Memif(_)
+                | Kind::Null
+                | Kind::Device {
+                    keeps_mbufs: false,
+                    ..
+                }
         )
     }
 
@@ -337,7 +344,8 @@ impl Port {
             Kind::Pcap(files) => files.write(burst, from),
             Kind::Memif(socket) => socket.offer(burst, from),
             Kind::Null => burst.len() - from,
-            Kind::Ring { .. } | Kind::Sink(_) | Kind::Device { .. } => 0,
+            Kind::Device { queue, .. } => queue.offer(burst, from),
+            Kind::Ring { .. } | Kind::Sink(_) => 0,
         };
         (sent, burst.bytes_of(from, sent))
     }
