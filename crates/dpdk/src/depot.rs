@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use dpdk_sys as ffi;
 
+use crate::magazine::{self, EMPTY, FULL, TAKING, filling, held, holding, kept, release};
 use crate::mbuf::Mbuf;
 use crate::{Error, c_string};
 
@@ -30,18 +31,6 @@ pub const LOW: u32 = 192;
 pub const HIGH: u32 = 480;
 /// mbufs that may be freed between two boundaries: a burst, or what [`crate::Burst`] frees at once, and some.
 pub const FREED_BETWEEN: u32 = 288;
-
-const EMPTY: u32 = 0;
-const FULL: u32 = 1;
-/// Claimed by the lcore in the lower bits.
-const TAKING: u32 = 0x100;
-/// Likewise; it holds as many as the upper half says until then, which stay in it.
-const FILLING: u32 = 0x200;
-/// Holds fewer than a magazine's worth, as the lower bits say, until the primary gathers them.
-const PART: u32 = 0x400;
-const KIND: u32 = 0xff00;
-const LOWER: u32 = 0xff;
-const HELD: u32 = 16;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SPPd");
 
@@ -193,24 +182,17 @@ impl Depot {
 
     /// mbufs in full magazines and loose ones.
     pub(crate) fn free(&self) -> u32 {
-        let full = self
-            .states
-            .iter()
-            .filter(|s| s.load(Ordering::Relaxed) == FULL)
-            .count();
-        let parts = self.states.iter().map(|s| s.load(Ordering::Relaxed));
-        let parts: u32 = parts.filter(|s| s & KIND == PART).map(|s| s & LOWER).sum();
-        (full * MAGAZINE) as u32 + parts + self.header.loose_len.load(Ordering::Relaxed)
+        let held = |s: &AtomicU32| held(s.load(Ordering::Relaxed), MAGAZINE).unwrap_or(0);
+        let all: usize = self.states.iter().map(held).sum();
+        all as u32 + self.header.loose_len.load(Ordering::Relaxed)
     }
 
     /// Claims the lowest magazine in state `from`. Low ones first: what was given last is taken
     /// next, while it is still in the CPU's caches.
     fn claim(&self, from: u32, to: u32) -> Option<usize> {
-        self.states.iter().position(|s| {
-            s.load(Ordering::Relaxed) == from
-                && s.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-        })
+        self.states
+            .iter()
+            .position(|s| magazine::claim(s, from, to))
     }
 
     /// Moves a full magazine into the cache of `lcore` and tags its mbufs. False if there is none.
@@ -227,13 +209,13 @@ impl Depot {
             unsafe { *cache.slot(len + k as u32) = mbuf.0 };
         }
         cache.set_len(len + MAGAZINE as u32);
-        self.states[i].store(EMPTY, Ordering::Release);
+        release(&self.states[i], EMPTY);
         true
     }
 
     /// Moves the last mbufs of the cache of `lcore` into an empty magazine. False if there is none.
     pub(crate) fn fill(&self, cache: Cache, lcore: u32) -> bool {
-        let Some(i) = self.claim(EMPTY, FILLING | lcore) else {
+        let Some(i) = self.claim(EMPTY, filling(lcore, 0)) else {
             return false;
         };
         let rest = cache.len() - MAGAZINE as u32;
@@ -243,7 +225,7 @@ impl Depot {
         }
         // The magazine is full before the cache forgets its mbufs: a death in between leaves them
         // in the magazine, and the reaper never trusts a dead cache.
-        self.states[i].store(FULL, Ordering::Release);
+        release(&self.states[i], FULL);
         cache.set_len(rest);
         true
     }
@@ -255,14 +237,14 @@ impl Depot {
         if len == 0 || len as usize >= MAGAZINE {
             return len == 0;
         }
-        let Some(i) = self.claim(EMPTY, FILLING | lcore) else {
+        let Some(i) = self.claim(EMPTY, filling(lcore, 0)) else {
             return false;
         };
         for (k, obj) in self.magazines[i].objs.iter().take(len as usize).enumerate() {
             // SAFETY: below the cache's length.
             obj.store(unsafe { *cache.slot(k as u32) }, Ordering::Relaxed);
         }
-        self.states[i].store(PART | len, Ordering::Release);
+        release(&self.states[i], holding(len as usize, MAGAZINE));
         cache.set_len(0);
         true
     }
@@ -284,12 +266,9 @@ impl Depot {
                     Ordering::Relaxed,
                 );
             }
-            let then = match held + n {
-                MAGAZINE => FULL,
-                n => PART | n as u32,
-            };
+            let then = holding(held + n, MAGAZINE);
             // As in `fill`: the magazine first, then the cache.
-            self.states[i].store(then, Ordering::Release);
+            release(&self.states[i], then);
             len -= n;
             cache.set_len(len as u32);
         }
@@ -300,16 +279,8 @@ impl Depot {
     pub(crate) fn claim_room(&self, lcore: u32) -> Option<(usize, usize)> {
         self.states.iter().enumerate().find_map(|(i, state)| {
             let now = state.load(Ordering::Relaxed);
-            let held = match now & KIND {
-                PART => now & LOWER,
-                _ if now == EMPTY => 0,
-                _ => return None,
-            };
-            let claimed = FILLING | lcore | held << HELD;
-            state
-                .compare_exchange(now, claimed, Ordering::Acquire, Ordering::Relaxed)
-                .ok()
-                .map(|_| (i, held as usize))
+            let held = held(now, MAGAZINE).filter(|held| *held < MAGAZINE)?;
+            magazine::claim(state, now, filling(lcore, held)).then_some((i, held))
         })
     }
 
@@ -335,22 +306,15 @@ impl Depot {
         }
         for (state, magazine) in self.states.iter().zip(self.magazines) {
             let now = state.load(Ordering::Relaxed);
-            let n = match now & KIND {
-                PART => now & LOWER,
-                _ if now == FULL => MAGAZINE as u32,
+            let n = match held(now, MAGAZINE) {
+                Some(n) if n > 0 && magazine::claim(state, now, TAKING) => n as u32,
                 _ => continue,
             };
-            if state
-                .compare_exchange(now, TAKING, Ordering::Acquire, Ordering::Relaxed)
-                .is_err()
-            {
-                continue;
-            }
             if !offer(magazine, n) {
-                state.store(now, Ordering::Release);
+                release(state, now);
                 return taken;
             }
-            state.store(EMPTY, Ordering::Release);
+            release(state, EMPTY);
             taken += n;
         }
         taken
@@ -361,11 +325,14 @@ impl Depot {
     pub(crate) fn gather(&self) -> Vec<Mbuf> {
         let mut found = Vec::new();
         for (state, magazine) in self.states.iter().zip(self.magazines) {
-            let now = state.load(Ordering::Acquire);
-            if now & KIND == PART {
-                let part = magazine.objs.iter().take((now & LOWER) as usize);
+            let now = state.load(Ordering::Relaxed);
+            if let Some(n) = held(now, MAGAZINE)
+                && (1..MAGAZINE).contains(&n)
+                && magazine::claim(state, now, TAKING)
+            {
+                let part = magazine.objs.iter().take(n);
                 found.extend(part.map(|o| Mbuf(o.load(Ordering::Relaxed))));
-                state.store(EMPTY, Ordering::Release);
+                release(state, EMPTY);
             }
         }
         found
@@ -375,7 +342,7 @@ impl Depot {
     pub(crate) fn draw(&self) -> Option<[*mut ffi::rte_mbuf; MAGAZINE]> {
         let i = self.claim(FULL, TAKING)?;
         let mbufs = std::array::from_fn(|k| self.magazines[i].objs[k].load(Ordering::Relaxed));
-        self.states[i].store(EMPTY, Ordering::Release);
+        release(&self.states[i], EMPTY);
         Some(mbufs)
     }
 
@@ -388,7 +355,7 @@ impl Depot {
             self.loose.objs[loose as usize].store(mbuf.0, Ordering::Relaxed);
             loose += 1;
             if loose as usize == MAGAZINE {
-                let Some(i) = self.claim(EMPTY, FILLING | lcore) else {
+                let Some(i) = self.claim(EMPTY, filling(lcore, 0)) else {
                     loose -= 1;
                     mbufs.push(mbuf);
                     break;
@@ -396,26 +363,17 @@ impl Depot {
                 for (to, from) in self.magazines[i].objs.iter().zip(&self.loose.objs) {
                     to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
                 }
-                self.states[i].store(FULL, Ordering::Release);
+                release(&self.states[i], FULL);
                 loose = 0;
             }
         }
         self.header.loose_len.store(loose, Ordering::Relaxed);
     }
 
-    /// Sets right the magazine that a dead lcore had claimed: a half taken one is full again, a
-    /// half filled one holds what it held before.
+    /// Sets right the magazine that a dead lcore had claimed.
     pub(crate) fn mend(&self, lcore: u32) {
         for state in self.states {
-            let now = state.load(Ordering::Acquire);
-            if matches!(now & KIND, TAKING | FILLING) && now & LOWER == lcore {
-                let then = match (now & KIND, now >> HELD) {
-                    (TAKING, _) => FULL,
-                    (_, 0) => EMPTY,
-                    (_, held) => PART | held,
-                };
-                state.store(then, Ordering::Release);
-            }
+            magazine::mend(state, lcore, MAGAZINE);
         }
     }
 
@@ -423,14 +381,7 @@ impl Depot {
     pub(crate) fn for_each(&self, mut each: impl FnMut(Mbuf)) {
         for (state, magazine) in self.states.iter().zip(self.magazines) {
             let now = state.load(Ordering::Acquire);
-            let n = match now & KIND {
-                PART => (now & LOWER) as usize,
-                FILLING => (now >> HELD) as usize,
-                TAKING => MAGAZINE,
-                _ if now == FULL => MAGAZINE,
-                _ => 0,
-            };
-            let objs = magazine.objs.iter().take(n);
+            let objs = magazine.objs.iter().take(kept(now, MAGAZINE));
             objs.for_each(|o| each(Mbuf(o.load(Ordering::Relaxed))));
         }
         let loose = self.header.loose_len.load(Ordering::Relaxed) as usize;

@@ -18,6 +18,7 @@ pub mod ethdev;
 pub mod flow;
 mod lend;
 mod log_sink;
+mod magazine;
 pub mod mbuf;
 pub mod memzone;
 mod orphans;
@@ -27,6 +28,7 @@ pub mod ring;
 mod share;
 mod sift;
 pub mod stamp;
+mod sync;
 pub mod testing;
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,12 @@
 
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use sys::fifo::{FifoReader, FifoWriter};
 
 use crate::area::Area;
+use crate::doze;
 
 fn path(folder: &Path, lcore: u32) -> PathBuf {
     folder.join(format!("bell-{lcore}"))
@@ -36,10 +36,7 @@ impl Bell {
     /// Asks for the bell to be rung from now on. Whoever passes packets on after this sees it; what
     /// came before has to be looked for once more before [`Bell::wait`].
     pub fn lie_down(&self) {
-        self.area.layout().sleep[self.lcore as usize]
-            .asleep
-            .store(1, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
+        doze::lie_down(&self.area.layout().sleep[self.lcore as usize].asleep);
     }
 
     /// Waits for the bell, for one of `kicks` to be readable, or for `limit`.
@@ -49,9 +46,7 @@ impl Bell {
 
     /// No ringing any more.
     pub fn get_up(&self) {
-        self.area.layout().sleep[self.lcore as usize]
-            .asleep
-            .store(0, Ordering::SeqCst);
+        doze::get_up(&self.area.layout().sleep[self.lcore as usize].asleep);
         // What cannot be drained wakes the worker once more: no harm.
         let _ = self.pipe.drain();
     }
@@ -76,10 +71,8 @@ impl Ringer {
     /// Wakes `lcore` if it sleeps. To be called after what it shall find has been put in place.
     #[inline(always)]
     pub fn ring(&self, lcore: u32) {
-        // Orders what was put in place before the look at the flag; the sleeper does the reverse.
-        fence(Ordering::SeqCst);
         if let Some(sleep) = self.area.layout().sleep.get(lcore as usize)
-            && sleep.asleep.load(Ordering::Relaxed) != 0
+            && doze::is_asleep(&sleep.asleep)
         {
             self.wake(lcore);
         }

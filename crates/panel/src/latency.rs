@@ -11,8 +11,9 @@ use hdrhistogram::Histogram;
 
 use crate::area::PatchBlock;
 use crate::code::PortCode;
-use crate::line::{Stage, add};
+use crate::line::Stage;
 use crate::port::Context;
+use crate::tally::add;
 
 /// From where to where a time is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,6 +12,7 @@ pub mod board;
 pub mod cables;
 pub mod classifier;
 pub mod code;
+mod doze;
 pub mod filter;
 pub mod latency;
 pub mod line;
@@ -23,6 +24,8 @@ pub mod probes;
 pub mod published;
 pub mod rack;
 pub mod sink;
+mod sync;
+mod tally;
 #[cfg(test)]
 mod tests;
 pub mod trace;

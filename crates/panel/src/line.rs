@@ -5,12 +5,12 @@
 //! changes in them while the worker runs is atomic.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dpdk::{BURST, Burst};
 
 use crate::area::{DropReason, PatchBlock};
 use crate::port::{Context, Port};
+use crate::tally::add;
 use crate::trace::Traced;
 
 /// Something on the way: it may change packets and drop some, and keeps the order of the rest.
@@ -80,12 +80,6 @@ impl Default for Pace {
             most: BURST as u8,
         }
     }
-}
-
-/// Counts, as the only writer: a plain load and store.
-#[inline(always)]
-pub(crate) fn add(counter: &AtomicU64, n: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
 }
 
 impl PatchBlock {

@@ -1,7 +1,9 @@
 //! Handing a new value to a worker, which looks for it with one load.
+//!
+//! The crate `orderings` tries it in every order in which the two threads can meet.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use super::sync::atomic::{AtomicU64, Ordering};
+use super::sync::{Arc, Mutex, PoisonError};
 
 struct Common<T> {
     generation: AtomicU64,
@@ -52,7 +54,7 @@ impl<T> Publisher<T> {
             .common
             .newest
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         let generation = newest.0 + 1;
         let old = std::mem::replace(&mut *newest, (generation, Arc::new(value)));
         drop(newest);
@@ -110,84 +112,5 @@ impl<T> Subscriber<T> {
         (self.at, self.value) = (newest.0, newest.1.clone());
         drop(newest);
         self.common.seen.store(self.at, Ordering::Release);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::AtomicUsize;
-
-    struct Counted(Arc<AtomicUsize>);
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            assert_ne!(
-                std::thread::current().name(),
-                Some("worker"),
-                "dropped on the worker"
-            );
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    #[test]
-    fn values_are_dropped_by_the_publisher_after_the_worker_left_them() {
-        let dropped = Arc::new(AtomicUsize::new(0));
-        let (mut publisher, mut subscriber) = published(Counted(dropped.clone()));
-        let one = publisher.publish(Counted(dropped.clone()));
-        publisher.collect();
-        assert!(!publisher.reached(one));
-        assert_eq!(dropped.load(Ordering::SeqCst), 0);
-        let worker = std::thread::Builder::new().name("worker".into());
-        let subscriber = worker
-            .spawn(move || {
-                subscriber.get();
-                subscriber
-            })
-            .unwrap()
-            .join()
-            .unwrap();
-        assert!(publisher.reached(one));
-        publisher.collect();
-        assert_eq!(dropped.load(Ordering::SeqCst), 1);
-        drop(subscriber);
-        drop(publisher);
-        assert_eq!(dropped.load(Ordering::SeqCst), 2);
-    }
-
-    #[test]
-    fn a_worker_always_sees_the_newest_of_many() {
-        let (mut publisher, mut subscriber) = published(0u64);
-        let worker = std::thread::spawn(move || {
-            let mut last = 0;
-            while last < 10_000 {
-                let now = *subscriber.get();
-                assert!(now >= last);
-                last = now;
-            }
-        });
-        let mut generation = 0;
-        for i in 1..=10_000 {
-            generation = publisher.publish(i);
-            publisher.collect();
-        }
-        worker.join().unwrap();
-        assert!(publisher.reached(generation));
-    }
-
-    #[test]
-    fn a_value_that_lies_where_an_older_one_lay_has_another_number() {
-        let (mut publisher, mut subscriber) = published(0u64);
-        let mut seen = std::collections::HashMap::new();
-        let mut again = 0;
-        for i in 1..=1000 {
-            publisher.publish(i);
-            let place = std::ptr::from_ref(subscriber.get());
-            publisher.collect();
-            let before = seen.insert(place, subscriber.at());
-            again += u32::from(before.is_some());
-            assert_ne!(before, Some(subscriber.at()));
-        }
-        assert!(again > 0, "no place was used twice");
     }
 }

@@ -11,9 +11,10 @@ use dpdk::{Burst, tsc};
 
 use crate::area::WorkerBlock;
 use crate::bell::Bell;
-use crate::line::{Line, Pace, QUIET_AFTER, add};
+use crate::line::{Line, Pace, QUIET_AFTER};
 use crate::port::{Context, Wakes};
 use crate::published::Subscriber;
+use crate::tally::add;
 
 /// Time between two polls of a quiet source, in microseconds.
 const QUIET_POLL_US: u64 = 20;

@@ -9,6 +9,7 @@ mod frames;
 mod mirror;
 mod model;
 mod probes;
+mod published;
 mod rack;
 mod rest;
 mod vlan;

@@ -1,0 +1,3 @@
+//! What threads and processes share. In the crate `orderings` the same sources get loom's in its place.
+
+pub use std::sync::atomic;
