@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use testbed::machine::{TempDir, bin, cpu};
-use testbed::proc::marked;
 use testbed::{Panel, wait_for, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -154,21 +153,13 @@ processes:
     panel.finish();
 }
 
-/// The process ids of the panel's controllers.
-fn controllers(panel: &Panel) -> Vec<u32> {
-    let name = |pid: &u32| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "spp-ctl\n")
-    };
-    marked(panel.prefix()).into_iter().filter(name).collect()
-}
-
 #[test]
 fn a_controller_killed_while_it_changes_an_nfv_knows_every_acknowledged_change() {
     let mut panel = panel();
     panel.ok("nfv 1 add nullpmd:0");
     for round in 0..4u16 {
         let first = round * 3;
-        let pid = wait_for("one controller", LIMIT, || match controllers(&panel)[..] {
+        let pid = wait_for("one controller", LIMIT, || match panel.controllers()[..] {
             [pid] => Some(pid),
             _ => None,
         });
@@ -184,8 +175,7 @@ fn a_controller_killed_while_it_changes_an_nfv_knows_every_acknowledged_change()
                     // Killed while the next ones are added.
                     killer.get_or_insert_with(|| {
                         std::thread::spawn(move || {
-                            let kill = Command::new("kill").args(["-9", &pid.to_string()]).status();
-                            assert!(kill.expect("kill").success());
+                            testbed::proc::kill_pid(pid);
                         })
                     });
                 }

@@ -1,32 +1,9 @@
 //! The controller that the primary starts: it outlives, is started again, and ends in time.
 
-use testbed::{Panel, proc, wait_for, wait_until};
+use testbed::{Panel, wait_until};
 
 use crate::hand::Hand;
 use crate::{LIMIT, small};
-
-/// The process id of the panel's controller.
-fn controller_pid(prefix: &str) -> u32 {
-    wait_for("a controller", LIMIT, || {
-        proc::marked(prefix).into_iter().find(|pid| {
-            std::fs::read_to_string(format!("/proc/{pid}/comm"))
-                .is_ok_and(|name| name == "spp-ctl\n")
-        })
-    })
-}
-
-/// Kills the controller and waits until its successor answers.
-#[track_caller]
-fn replace(panel: &Panel, controller: u32) {
-    let mut command = std::process::Command::new("kill");
-    proc::run(command.args(["-KILL", &controller.to_string()]), LIMIT).success();
-    wait_until("another controller", LIMIT, || {
-        controller_pid(panel.prefix()) != controller
-    });
-    wait_until("it to answer", LIMIT, || {
-        panel.spp(&["status"]).status.success()
-    });
-}
 
 fn wait_all_registered(panel: &Panel, ids: &[u32]) {
     wait_until("all to be registered", LIMIT, || {
@@ -44,8 +21,7 @@ fn a_controller_that_is_killed_is_started_again() {
     panel.ok("nfv 1 patch nullpmd:0 nullpmd:0");
     let before = panel.shape();
     for _ in 0..2 {
-        let old = controller_pid(panel.prefix());
-        replace(&panel, old);
+        panel.replace_controller();
         wait_all_registered(&panel, &[1, 2]);
         wait_until("the primary to be registered", LIMIT, || {
             panel.http("GET", "/v1/primary/status", "").status == 200
@@ -60,14 +36,14 @@ fn a_controller_that_is_killed_is_started_again() {
 #[test]
 fn the_controller_outlives_its_primary_and_serves_the_next() {
     let mut panel = small().start();
-    let first = controller_pid(panel.prefix());
+    let first = panel.controllers();
     panel.kill_primary();
     panel.ok("status");
     panel.start_primary();
-    assert_eq!(controller_pid(panel.prefix()), first);
+    assert_eq!(panel.controllers(), first);
     assert_eq!(panel.detail(0).client_id, 0);
     // It is no child of this primary, which watches it all the same.
-    replace(&panel, first);
+    panel.replace_controller();
     wait_until("the primary to be registered", LIMIT, || {
         panel.http("GET", "/v1/primary/status", "").status == 200
     });

@@ -1,48 +1,14 @@
 //! Components, ports and entries that come and go a thousand times beside traffic that nobody touches; inputs
 //! that get the same of an output that is too slow; processes that are killed.
 
-use std::process::Command;
-
 use serde_json::Value;
 use testbed::http::Connection;
-use testbed::{Panel, Proc, machine, wait_until};
+use testbed::{Panel, wait_until};
 
 use crate::LIMIT;
 use crate::bench::{Bench, assert_frames, lcores};
 use crate::frames::{Frame, frame, mac};
-
-/// A sender and checker of numbered frames over the panel.
-pub fn traffic(panel: &Panel, id: u32, args: &str) -> Proc {
-    let mut command = panel.command(Command::new(machine::bin("spp-traffic")));
-    command.args(["--file-prefix", panel.prefix(), "--json"]);
-    command.args(["--sec-id", &id.to_string()]);
-    command.args(args.split_whitespace());
-    Proc::spawn(&format!("spp-traffic {id}"), &mut command)
-}
-
-/// What a run that has ended tells; no frame was damaged, doubled or out of order.
-#[track_caller]
-pub fn unharmed(run: &mut Proc) -> Value {
-    let output = run.output();
-    let line = output.lines().find(|line| line.starts_with('{'));
-    let report: Value =
-        serde_json::from_str(line.unwrap_or_else(|| panic!("no report: {output}"))).expect("JSON");
-    for fault in ["duplicated", "reordered", "bad", "unplaced", "foreign"] {
-        assert_eq!(report[fault], 0, "{fault}: {report}");
-    }
-    report
-}
-
-/// Ends a run; every frame has arrived once, in order, but for those that a ring had no room for.
-#[track_caller]
-fn assert_untouched(panel: &Panel, run: &mut Proc, ring: &str) {
-    run.terminate(LIMIT);
-    let report = unharmed(run);
-    let drops = panel.port(1, ring).counters.drops;
-    assert_eq!(drops.total(), drops.full, "{drops:?}");
-    assert_eq!(report["lost"], drops.full, "{report}");
-    assert!(report["received"].as_u64() > Some(1000), "{report}");
-}
+use crate::runs::{assert_untouched, end_whole, traffic, unharmed};
 
 /// Makes requests of the vf 1 that take effect.
 pub struct Hands<'a>(pub &'a mut Connection);
@@ -81,19 +47,6 @@ impl Hands<'_> {
         );
         self.ask("PUT", "classifier_table", &body);
     }
-}
-
-/// Ends these processes, and the panel once no mbuf is missing.
-pub fn end_whole(mut panel: Panel, ids: &[u32]) {
-    for id in ids {
-        panel.stop_nfv(*id);
-    }
-    wait_until("the pool to be whole", LIMIT, || {
-        let pool = panel.detail(0).pools.remove(0);
-        let whole = u64::from(pool.free) + panel.in_rings() == u64::from(pool.size);
-        whole && pool.audit.is_some_and(|a| (a.missing, a.twice) == (0, 0))
-    });
-    panel.finish();
 }
 
 #[test]
@@ -150,8 +103,10 @@ fn what_nobody_touches_loses_nothing_while_all_else_comes_and_goes() {
         hands.entry("del", 100, i, "ring:3");
     }
     hands.stop("busy");
-    assert_untouched(&panel, &mut one, "ring:1");
-    assert_untouched(&panel, &mut two, "ring:3");
+    one.terminate(LIMIT);
+    assert_untouched(&panel, 1, "ring:1", &unharmed(&mut one));
+    two.terminate(LIMIT);
+    assert_untouched(&panel, 1, "ring:3", &unharmed(&mut two));
     let status = panel.ok("vf 1 status");
     assert!(
         status.contains("Classifier Table:\n  - default, ring:3\nComponents:"),

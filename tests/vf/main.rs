@@ -12,6 +12,8 @@ mod frames;
 #[path = "../common/hand.rs"]
 mod hand;
 mod load;
+#[path = "../common/runs.rs"]
+mod runs;
 mod shared;
 mod wire;
 

@@ -5,7 +5,8 @@ use testbed::machine::TempDir;
 use testbed::{Panel, wait_until};
 
 use crate::bench::lcores;
-use crate::load::{Hands, end_whole, traffic, unharmed};
+use crate::load::Hands;
+use crate::runs::{end_whole, traffic, unharmed};
 use crate::{LIMIT, frames};
 
 #[test]

@@ -346,11 +346,13 @@ pub fn marked(mark: &str) -> Vec<u32> {
 
 /// Kills the processes that carry this mark.
 pub fn kill_marked(mark: &str) {
-    for pid in marked(mark) {
-        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-            // It may just have ended by itself.
-            let _ = kill_process(pid, Signal::KILL);
-        }
+    marked(mark).into_iter().for_each(kill_pid);
+}
+
+/// Kills a process by its id, unless it has just ended by itself.
+pub fn kill_pid(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 

@@ -4,6 +4,7 @@ use protocol::detail::{Detail, PatchDetail, PortDetail};
 use protocol::reply::{PrimaryStatus, RingPortStatus};
 
 use super::{Panel, START};
+use crate::{wait_for, wait_until};
 
 impl Panel {
     /// A port of a process, by its name as reported.
@@ -40,6 +41,29 @@ impl Panel {
     pub fn patches(&self, id: u32) -> Vec<(String, String)> {
         let patches = self.detail(id).patches.into_iter();
         patches.map(|patch| (patch.src, patch.dst)).collect()
+    }
+
+    /// The process ids of its controllers: one, but while one takes another's place.
+    pub fn controllers(&self) -> Vec<u32> {
+        let comm = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        let is_one = |pid: &u32| comm(pid).is_ok_and(|name| name == "spp-ctl\n");
+        let all = crate::proc::marked(self.prefix());
+        all.into_iter().filter(is_one).collect()
+    }
+
+    /// Kills the controller (SIGKILL), of which there is one, and waits until the one that the primary starts in its
+    /// place answers.
+    #[track_caller]
+    pub fn replace_controller(&self) {
+        let old = wait_for("one controller", START, || match self.controllers()[..] {
+            [pid] => Some(pid),
+            _ => None,
+        });
+        crate::proc::kill_pid(old);
+        wait_until("another controller to answer", START, || {
+            let another = self.controllers().iter().any(|pid| *pid != old);
+            another && self.spp(&["status"]).status.success()
+        });
     }
 
     /// What the primary answers to `status`.
