@@ -1,0 +1,151 @@
+//! The sending side of a run.
+
+use std::sync::Arc;
+
+use dpdk::{BURST, Burst};
+use panel::Port;
+use panel::port::Context;
+
+use crate::Generator;
+use crate::frame::MAX_SIZE;
+use crate::frames::Frames;
+use crate::replay::Player;
+
+/// Bytes of a frame in the first mbuf; the rest is in chained ones.
+const ROOM: usize = 2048;
+/// mbufs that may be taken between two burst boundaries: fewer than a worker keeps at hand.
+const AT_ONCE: usize = 160;
+
+/// Where frames come from.
+enum Source {
+    /// Flows that take turns.
+    Flows {
+        flows: Vec<Generator>,
+        /// The flow whose turn it is.
+        turn: usize,
+        frame: Vec<u8>,
+    },
+    /// A capture.
+    Replay(Player),
+}
+
+/// The sending side.
+pub(super) struct Sending {
+    port: Arc<Port>,
+    source: Source,
+    /// Most frames in a burst.
+    most: usize,
+    pub(super) sent: u64,
+    pub(super) sent_bytes: u64,
+    pub(super) refused: u64,
+}
+
+impl Sending {
+    pub(super) fn flows(port: Arc<Port>, flows: Vec<Frames>) -> Self {
+        let longest = flows.iter().map(Frames::largest).max().unwrap_or(ROOM);
+        let source = Source::Flows {
+            flows: flows.into_iter().map(Generator::new).collect(),
+            turn: 0,
+            frame: vec![0; MAX_SIZE],
+        };
+        Self::new(port, source, longest)
+    }
+
+    pub(super) fn replay(port: Arc<Port>, player: Player) -> Self {
+        let longest = player.longest();
+        Self::new(port, Source::Replay(player), longest)
+    }
+
+    fn new(port: Arc<Port>, source: Source, longest: usize) -> Self {
+        Self {
+            port,
+            source,
+            most: (AT_ONCE / longest.div_ceil(ROOM)).clamp(1, BURST),
+            sent: 0,
+            sent_bytes: 0,
+            refused: 0,
+        }
+    }
+
+    /// How many of the next `wanted` frames are due, so long after the start.
+    pub(super) fn due(&self, now_ns: u64, wanted: usize) -> usize {
+        match &self.source {
+            Source::Flows { .. } => wanted,
+            Source::Replay(player) => player.due(now_ns, wanted),
+        }
+    }
+
+    /// Sends up to `wanted` frames; returns how many the port took. What it refused is taken back.
+    pub(super) fn send(
+        &mut self,
+        cx: &mut Context,
+        burst: &mut Burst,
+        wanted: usize,
+        now_ns: u64,
+    ) -> usize {
+        let wanted = wanted.min(self.most);
+        if !cx.stocked || cx.cache.alloc(burst, wanted) != wanted {
+            return 0;
+        }
+        let mut lengths = [0u16; BURST];
+        for (i, length) in lengths[..wanted].iter_mut().enumerate() {
+            let frame = self.source.frame(i, now_ns);
+            *length = frame.len() as u16;
+            if !burst.write_frame(i, frame, &mut cx.cache, ROOM) {
+                // No mbuf for the chain, or a pool of small buffers: nothing of this burst goes.
+                self.source.settle(i + 1, 0);
+                burst.clear(&mut cx.cache);
+                return 0;
+            }
+        }
+        let (taken, _) = self.port.send(cx, burst);
+        self.source.settle(wanted, taken);
+        self.sent += taken as u64;
+        self.sent_bytes += lengths[..taken]
+            .iter()
+            .map(|length| u64::from(*length))
+            .sum::<u64>();
+        self.refused += (wanted - taken) as u64;
+        burst.clear(&mut cx.cache);
+        taken
+    }
+
+    /// How many frames of a flow were sent; `None` if there is none.
+    pub(super) fn sent_of(&self, flow: u16) -> Option<u64> {
+        match &self.source {
+            Source::Flows { flows, .. } => Some(flows.get(usize::from(flow))?.sent()),
+            Source::Replay(_) => None,
+        }
+    }
+}
+
+impl Source {
+    /// Makes the frame that is `ahead` of those sent; one after the other, from 0.
+    #[inline]
+    fn frame(&mut self, ahead: usize, now_ns: u64) -> &[u8] {
+        match self {
+            Self::Flows { flows, turn, frame } => {
+                let count = flows.len();
+                let flow = &mut flows[(*turn + ahead) % count];
+                // Room for the longest frame; an empty frame would be counted as damage by the checker.
+                let size = flow.next_into(frame, now_ns).unwrap_or(0);
+                &frame[..size]
+            }
+            Self::Replay(player) => player.packet(ahead),
+        }
+    }
+
+    /// Of the `made` frames the first `taken` were sent; the others come again.
+    fn settle(&mut self, made: usize, taken: usize) {
+        match self {
+            Self::Flows { flows, turn, .. } => {
+                let count = flows.len();
+                for i in taken..made {
+                    flows[(*turn + i) % count].take_back(1);
+                }
+                *turn = (*turn + taken) % count;
+            }
+            Self::Replay(player) => player.pass(taken),
+        }
+    }
+}
