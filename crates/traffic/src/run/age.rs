@@ -15,11 +15,27 @@ pub(crate) struct Ages {
     sum_ns: u64,
     least_ns: u64,
     most_ns: u64,
+    /// Of the last frames, which are not counted yet: those of a burst have the same age.
+    last_ns: u64,
+    run: u64,
 }
 
 impl Ages {
     #[inline]
     pub(crate) fn add(&mut self, ns: u64) {
+        if ns != self.last_ns {
+            self.count();
+            self.last_ns = ns;
+        }
+        self.run += 1;
+    }
+
+    /// Counts what was added.
+    pub(crate) fn count(&mut self) {
+        let (ns, run) = (self.last_ns, std::mem::take(&mut self.run));
+        if run == 0 {
+            return;
+        }
         let counts = match &mut self.counts {
             Some(counts) => counts,
             empty => {
@@ -31,13 +47,13 @@ impl Ages {
                 }
             }
         };
-        counts.saturating_record(ns);
-        self.sum_ns = self.sum_ns.saturating_add(ns);
+        counts.saturating_record_n(ns, run);
+        self.sum_ns = self.sum_ns.saturating_add(ns.saturating_mul(run));
         self.least_ns = self.least_ns.min(ns);
         self.most_ns = self.most_ns.max(ns);
     }
 
-    /// The figures; `None` without frames.
+    /// The figures of what is counted; `None` without frames.
     pub(crate) fn figures(&self) -> Option<Age> {
         let counts = self.counts.as_ref().filter(|counts| !counts.is_empty())?;
         let at = |quantile| {
@@ -70,6 +86,7 @@ impl Ages {
             most_ns: counts.max().min(self.most_ns),
             sum_ns: self.sum_ns - earlier.sum_ns,
             counts: Some(counts),
+            ..Ages::default()
         }
     }
 }
@@ -104,6 +121,7 @@ mod tests {
         for ns in 1..=1000 {
             ages.add(ns * 1000);
         }
+        ages.count();
         let age = ages.figures().unwrap();
         assert_eq!(
             (age.least_ns, age.mean_ns, age.most_ns),
@@ -123,6 +141,7 @@ mod tests {
         for _ in 0..10 {
             ages.add(5_000_000);
         }
+        ages.count();
         let later = ages.since(&before).figures().unwrap();
         assert!(
             near(later.least_ns, 5_000_000) && near(later.p50_ns, 5_000_000),

@@ -144,7 +144,8 @@ impl Lane {
             }
             if self.stop.asked() {
                 // Nobody waits for it any more, or it is there: both are well.
-                let _ = self.moments.try_send(self.moment(now));
+                let moment = self.moment(now);
+                let _ = self.moments.try_send(moment);
             }
             if told > 1 || (over && self.all_in(now, told)) {
                 break false;
@@ -172,7 +173,7 @@ impl Lane {
     }
 
     /// What came of it so far.
-    fn moment(&self, now: u64) -> Moment {
+    fn moment(&mut self, now: u64) -> Moment {
         let mut moment = Moment {
             at_ns: now,
             ..Moment::default()
@@ -181,7 +182,8 @@ impl Lane {
             moment.sent = sending.sent;
             moment.sent_bytes = sending.sent_bytes;
         }
-        if let Some(receiving) = &self.receiving {
+        if let Some(receiving) = &mut self.receiving {
+            receiving.ages.count();
             moment.received = receiving.received;
             moment.received_bytes = receiving.bytes;
             moment.missing = receiving.missing();
@@ -206,7 +208,7 @@ impl Lane {
         }
     }
 
-    fn report(&self, stalled: bool, sent_ns: u64, received_ns: u64, looks: Looks) -> Report {
+    fn report(&mut self, stalled: bool, sent_ns: u64, received_ns: u64, looks: Looks) -> Report {
         let mut report = Report {
             size: self.size,
             stalled,
@@ -219,9 +221,10 @@ impl Lane {
             report.sent_bytes = sending.sent_bytes;
             report.refused = sending.refused;
         }
-        let Some(receiving) = &self.receiving else {
+        let Some(receiving) = &mut self.receiving else {
             return report;
         };
+        receiving.ages.count();
         report.received_bytes = receiving.bytes;
         report.foreign = receiving.foreign();
         report.age = receiving.ages.figures();

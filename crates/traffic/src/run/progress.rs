@@ -98,6 +98,7 @@ mod tests {
             ..Moment::default()
         };
         earlier.ages.add(5000);
+        earlier.ages.count();
         let mut later = Moment {
             at_ns: 3_000_000_000,
             sent: 30,
@@ -107,6 +108,7 @@ mod tests {
             ..earlier.clone()
         };
         later.ages.add(7000);
+        later.ages.count();
         let interval = later.since(&earlier);
         assert_eq!(
             (interval.seconds, interval.sent, interval.received),

@@ -87,10 +87,8 @@ impl Sending {
         if !cx.stocked || cx.cache.alloc(burst, wanted) != wanted {
             return 0;
         }
-        let mut lengths = [0u16; BURST];
-        for (i, length) in lengths[..wanted].iter_mut().enumerate() {
+        for i in 0..wanted {
             let frame = self.source.frame(i, now_ns);
-            *length = frame.len() as u16;
             if !burst.write_frame(i, frame, &mut cx.cache, ROOM) {
                 // No mbuf for the chain, or a pool of small buffers: nothing of this burst goes.
                 self.source.settle(i + 1, 0);
@@ -98,13 +96,10 @@ impl Sending {
                 return 0;
             }
         }
-        let (taken, _) = self.port.send(cx, burst);
+        let (taken, bytes) = self.port.send(cx, burst);
         self.source.settle(wanted, taken);
         self.sent += taken as u64;
-        self.sent_bytes += lengths[..taken]
-            .iter()
-            .map(|length| u64::from(*length))
-            .sum::<u64>();
+        self.sent_bytes += bytes;
         self.refused += (wanted - taken) as u64;
         burst.clear(&mut cx.cache);
         taken
