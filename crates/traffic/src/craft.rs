@@ -315,6 +315,12 @@ impl Craft {
         self.bytes.len()
     }
 
+    /// Bytes of frame `sequence`.
+    #[must_use]
+    pub fn size_of(&self, sequence: u64) -> usize {
+        self.sizes.of(sequence, self.seed)
+    }
+
     /// Bytes of each frame, if all have the same.
     #[must_use]
     pub fn fixed_size(&self) -> Option<usize> {
@@ -326,7 +332,7 @@ impl Craft {
     /// # Errors
     /// [`FrameError::Room`]; then nothing is written.
     pub fn write_into(&self, room: &mut [u8], stamp: Stamp) -> Result<usize, FrameError> {
-        let size = self.sizes.of(stamp.sequence, self.seed);
+        let size = self.size_of(stamp.sequence);
         let length = room.len();
         let frame = room
             .get_mut(..size)

@@ -44,6 +44,16 @@ impl Frames {
         }
     }
 
+    /// Bytes of frame `sequence`.
+    #[must_use]
+    #[inline]
+    pub fn size_of(&self, sequence: u64) -> usize {
+        match self {
+            Self::Numbered(template) => template.size(),
+            Self::Crafted(craft) => craft.size_of(sequence),
+        }
+    }
+
     /// Bytes of each frame, if all have the same.
     #[must_use]
     pub fn fixed_size(&self) -> Option<usize> {

@@ -17,6 +17,13 @@ impl Generator {
         Self { frames, next: 0 }
     }
 
+    /// Bytes of the next frame.
+    #[must_use]
+    #[inline]
+    pub fn next_size(&self) -> usize {
+        self.frames.size_of(self.next)
+    }
+
     /// Writes the next frame to the beginning of `room` and gives its size. `now_ns` is the time
     /// by a clock that the checker reads too.
     ///

@@ -54,25 +54,22 @@ impl Receiving {
         };
         let count = self.port.receive(cx, burst, most);
         self.bytes += burst.bytes();
-        for i in 0..count {
-            let packet = match burst.packet(i) {
-                Some(first) if burst.segments() as usize == count => first,
-                _ => {
-                    let length = burst.copy_packet(i, &mut self.frame).unwrap_or(0);
-                    &self.frame[..length.min(self.frame.len())]
-                }
-            };
-            match &mut self.judge {
-                Judge::Numbers(checker) => {
-                    let verdict = checker.check(packet, now_ns);
+        let whole = burst.segments() as usize == count;
+        let frame = &mut self.frame;
+        match &mut self.judge {
+            Judge::Numbers(checker) => {
+                for i in 0..count {
+                    let verdict = checker.check(packet(burst, i, whole, frame), now_ns);
                     if let Verdict::Received { age_ns } | Verdict::Reordered { age_ns } = verdict {
                         self.received += 1;
                         self.ages.add(age_ns);
                     }
                     self.arrived += u64::from(verdict != Verdict::Foreign);
                 }
-                Judge::Content(matcher) => {
-                    let known = u64::from(matcher.take(packet));
+            }
+            Judge::Content(matcher) => {
+                for i in 0..count {
+                    let known = u64::from(matcher.take(packet(burst, i, whole, frame)));
                     self.received += known;
                     self.arrived += known;
                 }
@@ -95,6 +92,18 @@ impl Receiving {
         match &self.judge {
             Judge::Numbers(checker) => checker.foreign(),
             Judge::Content(matcher) => matcher.foreign(),
+        }
+    }
+}
+
+/// Packet `i` of a burst; `whole`: each is in one mbuf, else it is copied into `room`.
+#[inline]
+fn packet<'a>(burst: &'a Burst, i: usize, whole: bool, room: &'a mut [u8]) -> &'a [u8] {
+    match burst.packet(i) {
+        Some(first) if whole => first,
+        _ => {
+            let length = burst.copy_packet(i, room).unwrap_or(0);
+            &room[..length.min(room.len())]
         }
     }
 }

@@ -87,14 +87,12 @@ impl Sending {
         if !cx.stocked || cx.cache.alloc(burst, wanted) != wanted {
             return 0;
         }
-        for i in 0..wanted {
-            let frame = self.source.frame(i, now_ns);
-            if !burst.write_frame(i, frame, &mut cx.cache, ROOM) {
-                // No mbuf for the chain, or a pool of small buffers: nothing of this burst goes.
-                self.source.settle(i + 1, 0);
-                burst.clear(&mut cx.cache);
-                return 0;
-            }
+        let made = self.source.fill(cx, burst, wanted, now_ns);
+        if made < wanted {
+            // No mbuf for the chain, or a pool of small buffers: nothing of this burst goes.
+            self.source.settle(made, 0);
+            burst.clear(&mut cx.cache);
+            return 0;
         }
         let (taken, bytes) = self.port.send(cx, burst);
         self.source.settle(wanted, taken);
@@ -115,18 +113,32 @@ impl Sending {
 }
 
 impl Source {
-    /// Makes the frame that is `ahead` of those sent; one after the other, from 0.
+    /// Makes the next `wanted` frames in the mbufs of a burst; fewer if there is no room for one.
     #[inline]
-    fn frame(&mut self, ahead: usize, now_ns: u64) -> &[u8] {
+    fn fill(&mut self, cx: &mut Context, burst: &mut Burst, wanted: usize, now_ns: u64) -> usize {
+        let cache = &mut cx.cache;
         match self {
             Self::Flows { flows, turn, frame } => {
                 let count = flows.len();
-                let flow = &mut flows[(*turn + ahead) % count];
-                // Room for the longest frame; an empty frame would be counted as damage by the checker.
-                let size = flow.next_into(frame, now_ns).unwrap_or(0);
-                &frame[..size]
+                let made = |i: &usize| {
+                    let flow = &mut flows[(*turn + i) % count];
+                    let size = flow.next_size();
+                    if size <= ROOM {
+                        let room = burst.write_packet(*i, size);
+                        return room.is_some_and(|room| flow.next_into(room, now_ns).is_ok());
+                    }
+                    // Room for the longest frame.
+                    let made = flow.next_into(frame, now_ns).is_ok();
+                    let written = made && burst.write_frame(*i, &frame[..size], cache, ROOM);
+                    flow.take_back(u64::from(made && !written));
+                    written
+                };
+                (0..wanted).take_while(made).count()
             }
-            Self::Replay(player) => player.packet(ahead),
+            Self::Replay(player) => {
+                let made = |i: &usize| burst.write_frame(*i, player.packet(*i), cache, ROOM);
+                (0..wanted).take_while(made).count()
+            }
         }
     }
 
