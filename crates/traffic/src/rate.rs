@@ -50,7 +50,7 @@ impl FromStr for Rate {
             _ => return Err(refused()),
         };
         let rate = number * scale;
-        if rate < 1.0 || rate > 1e12 {
+        if !(1.0..=1e12).contains(&rate) {
             return Err(format!("'{text}': a rate is 1 to 10¹² a second"));
         }
         Ok(match bits {
