@@ -14,6 +14,7 @@ use protocol::port::PortName;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::programs;
 
 /// Before the names of interfaces, so that they are told from the machine's own.
 const MARK: &str = "spp-";
@@ -163,12 +164,7 @@ fn capture(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let id = free_id(&context.client.details()?)
         .ok_or_else(|| Failure::refused("all ids of secondaries are in use: end one"))?;
-    // Beside this program, or where programs are.
-    let beside = std::env::current_exe()
-        .ok()
-        .map(|exe| exe.with_file_name("spp-pcap"))
-        .filter(|path| path.exists());
-    let program = beside.unwrap_or_else(|| "spp-pcap".into());
+    let program = programs::find("spp-pcap");
     let mut command = Command::new(&program);
     command
         .args(["--sec-id", &id.to_string(), "-c", &port.to_string()])

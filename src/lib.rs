@@ -14,6 +14,7 @@ mod events;
 mod extcap;
 mod failure;
 mod generate;
+mod programs;
 mod rates;
 mod render;
 mod script;

@@ -33,6 +33,7 @@ pub mod table;
 mod top;
 mod topo;
 mod topo_subgraph;
+mod traffic;
 mod wait;
 mod watch;
 

@@ -56,12 +56,14 @@ pub enum Offer {
     Config,
     /// What can be done with subgraphs.
     Subgraph,
+    /// Options of a run of traffic.
+    Traffic,
 }
 
 impl Offer {
     /// True if words such as `--json` are meant for somebody else, too.
     pub fn passes_on(self) -> bool {
-        matches!(self, Self::Launch | Self::Config)
+        matches!(self, Self::Launch | Self::Config | Self::Traffic)
     }
 }
 
@@ -213,7 +215,11 @@ impl Command {
         let file = |arg: &Arg| {
             matches!(
                 arg.values,
-                Values::File | Values::Folder | Values::Files | Values::FileOr(_)
+                Values::File
+                    | Values::Folder
+                    | Values::Files
+                    | Values::FileOr(_)
+                    | Values::Rest(Offer::Traffic)
             )
         };
         self.args.iter().any(file)

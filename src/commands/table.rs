@@ -172,6 +172,7 @@ pub static COMMANDS: &[Command] = &[
     system::APPLY,
     system::DIFF,
     system::WATCH,
+    system::TRAFFIC,
     local::CONFIG,
     local::SERVER,
     local::RECORD,

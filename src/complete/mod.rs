@@ -4,6 +4,7 @@ mod files;
 mod flow;
 mod launch;
 mod system;
+mod traffic;
 
 use std::time::Duration;
 
@@ -287,6 +288,7 @@ impl Completion {
             Values::Rest(Offer::Server) => self.servers(given),
             Values::Rest(Offer::Launch) => self.launch(given),
             Values::Rest(Offer::Flow) => self.flow(given),
+            Values::Rest(Offer::Traffic) => self.traffic(given, word),
         }
     }
 

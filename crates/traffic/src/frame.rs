@@ -22,15 +22,15 @@ pub const MODULUS: u64 = 1 << 48;
 
 const ETHERTYPE_VLAN: u16 = 0x8100;
 const ETHERTYPE_IPV4: u16 = 0x0800;
-const PROTOCOL_UDP: u8 = 17;
+pub(crate) const PROTOCOL_UDP: u8 = 17;
 /// All our frames go to this port, and nobody else's should.
-const PORT: u16 = 0x5350;
+pub(crate) const PORT: u16 = 0x5350;
 const MAGIC: u16 = 0x9e5b;
 /// For benchmarks only, by RFC 2544: sources are in the lower half, destinations in the upper.
 const NETWORKS: [u16; 2] = [198 << 8 | 18, 198 << 8 | 19];
 
-const ETHERNET: usize = 14;
-const TAG: usize = 4;
+pub(crate) const ETHERNET: usize = 14;
+pub(crate) const TAG: usize = 4;
 const IP: usize = 20;
 const UDP: usize = 8;
 
@@ -43,6 +43,19 @@ pub enum FrameError {
     /// Not a VLAN.
     #[error("VLAN {0}: 0 to 4094 are possible")]
     Vlan(u16),
+    /// No room for what has to be in it.
+    #[error(
+        "a frame of {size} bytes: its headers ({} bytes) and the mark by which it is accounted for ({mark}) need at least {least}",
+        least - mark
+    )]
+    Headers {
+        /// Bytes of the frame.
+        size: usize,
+        /// The least there can be.
+        least: usize,
+        /// Bytes of the mark.
+        mark: usize,
+    },
     /// The room that was given is too small.
     #[error("a frame of {size} bytes does not fit into {room}")]
     Room {
@@ -244,14 +257,14 @@ impl Template {
 }
 
 impl Stamp {
-    fn to_bytes(self) -> [u8; 12] {
+    pub(crate) fn to_bytes(self) -> [u8; 12] {
         let mut bytes = [0; 12];
         bytes[..6].copy_from_slice(&self.sequence.to_be_bytes()[2..]);
         bytes[6..].copy_from_slice(&self.time_ns.to_be_bytes()[2..]);
         bytes
     }
 
-    fn of_bytes(bytes: &[u8; 12]) -> Self {
+    pub(crate) fn of_bytes(bytes: &[u8; 12]) -> Self {
         let number = |part: &[u8]| part.iter().fold(0, |n, &byte| n << 8 | u64::from(byte));
         Self {
             sequence: number(&bytes[..6]),
@@ -280,7 +293,7 @@ fn push(bytes: &mut Vec<u8>, words: &[u16]) {
 }
 
 /// The sum of 16-bit words; a last odd byte is the upper half of one (RFC 1071).
-fn sum(bytes: &[u8]) -> u64 {
+pub(crate) fn sum(bytes: &[u8]) -> u64 {
     let words = bytes.chunks_exact(2);
     let odd = words
         .remainder()
@@ -292,7 +305,7 @@ fn sum(bytes: &[u8]) -> u64 {
 }
 
 /// Adds the carries until they fit into 16 bits.
-fn fold(mut sum: u64) -> u16 {
+pub(crate) fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -1,24 +1,27 @@
 //! Makes the frames of a flow.
 
-use crate::frame::{FrameError, FrameSpec, Stamp, Template};
+use crate::frame::{FrameError, Stamp};
+use crate::frames::Frames;
 
 /// Makes the frames of one flow, numbered from 0.
 #[derive(Clone, Debug)]
 pub struct Generator {
-    template: Template,
+    frames: Frames,
     next: u64,
 }
 
 impl Generator {
     /// A flow that begins.
-    ///
-    /// # Errors
-    /// There cannot be such frames.
-    pub fn new(spec: &FrameSpec) -> Result<Self, FrameError> {
-        Ok(Self {
-            template: Template::new(spec)?,
-            next: 0,
-        })
+    #[must_use]
+    pub fn new(frames: Frames) -> Self {
+        Self { frames, next: 0 }
+    }
+
+    /// Bytes of the next frame.
+    #[must_use]
+    #[inline]
+    pub fn next_size(&self) -> usize {
+        self.frames.size_of(self.next)
     }
 
     /// Writes the next frame to the beginning of `room` and gives its size. `now_ns` is the time
@@ -31,7 +34,7 @@ impl Generator {
             sequence: self.next,
             time_ns: now_ns,
         };
-        let size = self.template.write_into(room, stamp)?;
+        let size = self.frames.write_into(room, stamp)?;
         self.next += 1;
         Ok(size)
     }
@@ -50,23 +53,28 @@ impl Generator {
     /// The flow's number.
     #[must_use]
     pub fn flow(&self) -> u16 {
-        self.template.flow()
+        self.frames.flow()
     }
 
-    /// Bytes of a frame, without FCS.
+    /// Bytes of its longest frame, without FCS.
     #[must_use]
-    pub fn size(&self) -> usize {
-        self.template.size()
+    pub fn largest(&self) -> usize {
+        self.frames.largest()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::{FrameSpec, Template};
+
+    fn template(size: usize) -> Template {
+        Template::new(&FrameSpec::new(1, size)).unwrap()
+    }
 
     #[test]
     fn a_frame_that_does_not_fit_is_still_the_next_one() {
-        let mut generator = Generator::new(&FrameSpec::new(1, 100)).unwrap();
+        let mut generator = Generator::new(template(100).into());
         let mut room = [7; 99];
         let refused = generator.next_into(&mut room, 0).unwrap_err();
         assert_eq!(
@@ -81,8 +89,8 @@ mod tests {
 
     #[test]
     fn frames_nobody_accepted_come_again() {
-        let mut generator = Generator::new(&FrameSpec::new(1, 60)).unwrap();
-        let template = Template::new(&FrameSpec::new(1, 60)).unwrap();
+        let mut generator = Generator::new(template(60).into());
+        let template = template(60);
         let next = |generator: &mut Generator| {
             let mut room = [0; 60];
             generator.next_into(&mut room, 9).unwrap();

@@ -6,10 +6,18 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod craft;
 pub mod frame;
+mod frames;
 mod generator;
+mod mark;
+pub mod packet;
+pub mod rate;
+pub mod replay;
 pub mod run;
+pub mod size;
 mod window;
 
 pub use check::{CheckError, Checker, FlowTotals, Verdict};
+pub use frames::Frames;
 pub use generator::Generator;

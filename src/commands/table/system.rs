@@ -1,7 +1,7 @@
 //! Commands of the shell for the system as a whole.
 
 use crate::commands::spec::{Action, Arg, Command, Offer, Place, Values};
-use crate::commands::{apply, diff, export, topo_subgraph, watch};
+use crate::commands::{apply, diff, export, topo_subgraph, traffic, watch};
 
 const DOCUMENT: Arg = Arg {
     name: "FILE",
@@ -65,6 +65,27 @@ pub(super) const WATCH: Command = Command {
     rest: &["GET /v1/events"],
     wire: &["_detail"],
     action: Action::Run(watch::run),
+};
+
+pub(super) const TRAFFIC: Command = Command {
+    name: "traffic",
+    aliases: &[],
+    args: &[Arg {
+        name: "OPTIONS",
+        values: Values::Rest(Offer::Traffic),
+        place: Place::Optional,
+    }],
+    summary: "send packets into a port and account for what arrives at another: loss, order, damage, time on the way",
+    details: "Starts spp-traffic, which joins the panel of this machine for as long as it runs; `traffic --help` has all\n\
+              options, docs/traffic.md more. Ctrl-C ends the sending, and what is on its way is waited for; again: at once.\n\
+              For scripts: exit status 0 only if each packet arrived once, whole and in order.\n\
+              traffic --tx ring:0 --rx ring:1 --rate 1mpps --seconds 10 --interval 1\n\
+              traffic --tx ring:0 --rx ring:1 --size imix --rate 1gbit --seconds 10 --allow-loss\n\
+              traffic --tx vhost:1 --rx vhost:2 --packet 'eth/vlan(id=100-110)/ipv4(dst=random)/udp(dport=53)' --count 1000\n\
+              traffic --tx ring:0 --rx ring:1 --replay FILE.pcapng --speed 10x",
+    rest: &[],
+    wire: &[],
+    action: Action::Run(traffic::run),
 };
 
 pub(super) const TOPO_SUBGRAPH: Command = Command {

@@ -1,22 +1,19 @@
 //! The worker of a run: one lcore that sends and checks in turns.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crossbeam::channel::Sender;
 use dpdk::{BURST, Burst, tsc};
-use panel::Port;
 use panel::area::WorkerBlock;
 use panel::port::Context;
 
-use super::{Age, FlowReport, Plan, Report, Stop, Until};
-use crate::frame::{FrameError, FrameSpec, MAX_SIZE};
-use crate::{Checker, Generator, Verdict};
+use super::progress::Moment;
+use super::receiving::{Judge, Receiving};
+use super::report::{FlowReport, Looks, Report};
+use super::sending::Sending;
+use super::{Plan, Stop, Until};
 
-/// Bytes of a frame in the first mbuf; the rest is in chained ones.
-const ROOM: usize = 2048;
-/// mbufs that may be taken between two burst boundaries: fewer than a worker keeps at hand.
-const AT_ONCE: usize = 160;
 /// With a rate, so many frames may be sent without a pause, ...
 const CREDIT: f64 = 128.0;
 /// ... and at a high one as many as are due after a long nap, but not more than a ring takes by default.
@@ -28,128 +25,6 @@ const NAP: Duration = Duration::from_micros(50);
 /// What it may become: the kernel wakes later than it is told to.
 const LONG_NAP: Duration = Duration::from_micros(250);
 
-/// The sending side.
-pub(super) struct Sending {
-    port: Arc<Port>,
-    flows: Vec<Generator>,
-    /// The flow whose turn it is.
-    turn: usize,
-    /// Most frames in a burst.
-    most: usize,
-    frame: Vec<u8>,
-    sent: u64,
-    refused: u64,
-}
-
-impl Sending {
-    pub(super) fn new(port: Arc<Port>, specs: &[FrameSpec]) -> Result<Self, FrameError> {
-        let flows: Vec<Generator> = specs.iter().map(Generator::new).collect::<Result<_, _>>()?;
-        let size = flows.first().map_or(ROOM, Generator::size);
-        Ok(Self {
-            port,
-            flows,
-            turn: 0,
-            most: (AT_ONCE / size.div_ceil(ROOM)).clamp(1, BURST),
-            frame: vec![0; MAX_SIZE],
-            sent: 0,
-            refused: 0,
-        })
-    }
-
-    /// Sends up to `wanted` frames; returns how many the port took. What it refused is taken back.
-    fn send(&mut self, cx: &mut Context, burst: &mut Burst, wanted: usize, now_ns: u64) -> usize {
-        let wanted = wanted.min(self.most);
-        if !cx.stocked || cx.cache.alloc(burst, wanted) != wanted {
-            return 0;
-        }
-        let (first, count) = (self.turn, self.flows.len());
-        for i in 0..wanted {
-            let flow = &mut self.flows[(first + i) % count];
-            // Room for the longest frame; an empty frame would be counted as damage by the checker.
-            let size = flow.next_into(&mut self.frame, now_ns).unwrap_or(0);
-            if !burst.write_frame(i, &self.frame[..size], &mut cx.cache, ROOM) {
-                // No mbuf for the chain, or a pool of small buffers: nothing of this burst goes.
-                flow.take_back(1);
-                self.take_back(first, 0, i);
-                burst.clear(&mut cx.cache);
-                return 0;
-            }
-        }
-        let (taken, _) = self.port.send(cx, burst);
-        self.take_back(first, taken, wanted);
-        self.turn = (first + taken) % count;
-        self.sent += taken as u64;
-        self.refused += (wanted - taken) as u64;
-        burst.clear(&mut cx.cache);
-        taken
-    }
-
-    /// Takes back the frames `from..to` of the burst that began with the flow `first`.
-    fn take_back(&mut self, first: usize, from: usize, to: usize) {
-        let count = self.flows.len();
-        for i in from..to {
-            self.flows[(first + i) % count].take_back(1);
-        }
-    }
-}
-
-/// The checking side.
-pub(super) struct Receiving {
-    port: Arc<Port>,
-    checker: Checker,
-    frame: Vec<u8>,
-    /// Frames of ours, whatever became of them.
-    arrived: u64,
-    received: u64,
-    age: Age,
-}
-
-impl Receiving {
-    pub(super) fn new(port: Arc<Port>, checker: Checker) -> Self {
-        Self {
-            port,
-            checker,
-            frame: vec![0; 65_536],
-            arrived: 0,
-            received: 0,
-            age: Age::default(),
-        }
-    }
-
-    /// Checks a burst; returns how many packets came.
-    fn receive(&mut self, cx: &mut Context, burst: &mut Burst, now_ns: u64) -> usize {
-        // Chains of 64 kB have 32 segments: six of them are fewer than a worker has at hand.
-        let most = if burst.segments() as usize > 3 * BURST {
-            6
-        } else {
-            BURST
-        };
-        let count = self.port.receive(cx, burst, most);
-        for i in 0..count {
-            let whole = match burst.packet(i) {
-                Some(first) if burst.segments() as usize == count => {
-                    self.checker.check(first, now_ns)
-                }
-                _ => {
-                    let length = burst.copy_packet(i, &mut self.frame).unwrap_or(0);
-                    let frame = &self.frame[..length.min(self.frame.len())];
-                    self.checker.check(frame, now_ns)
-                }
-            };
-            match whole {
-                Verdict::Received { age_ns } | Verdict::Reordered { age_ns } => {
-                    self.received += 1;
-                    self.age.add(age_ns);
-                }
-                _ => {}
-            }
-            self.arrived += u64::from(whole != Verdict::Foreign);
-        }
-        burst.clear(&mut cx.cache);
-        count
-    }
-}
-
 /// Both sides on one lcore.
 pub(super) struct Lane {
     cx: Context,
@@ -158,8 +33,10 @@ pub(super) struct Lane {
     until: Until,
     rate: Option<u64>,
     patience: Duration,
-    size: usize,
+    busy: bool,
+    size: Option<usize>,
     stop: Stop,
+    moments: Sender<Moment>,
 }
 
 impl Lane {
@@ -169,6 +46,7 @@ impl Lane {
         receiving: Option<Receiving>,
         plan: &Plan,
         stop: Stop,
+        moments: Sender<Moment>,
     ) -> Self {
         Lane {
             cx,
@@ -177,8 +55,10 @@ impl Lane {
             until: plan.until,
             rate: plan.rate,
             patience: plan.patience,
-            size: plan.size,
+            busy: plan.busy,
+            size: plan.what.size(),
             stop,
+            moments,
         }
     }
 
@@ -193,6 +73,7 @@ impl Lane {
         let (mut sent_at, mut first_at, mut last_at) = (0, None, 0);
         let (mut rounds, mut idle) = (0u64, 0u32);
         let mut over = self.sending.is_none();
+        let (mut looked_at, mut looks) = (0, Looks::default());
         // Twice what is due after a long nap: time for sending it.
         let due = self.rate.unwrap_or(0) as f64 * LONG_NAP.as_secs_f64() * 2.0;
         let most_credit = due.clamp(CREDIT, MOST_CREDIT);
@@ -203,6 +84,8 @@ impl Lane {
             let now = clock();
             let told = self.stop.told();
             let mut moved = 0;
+            // For the time of the next frame.
+            let mut waits = false;
             self.cx.stocked = self.cx.cache.balance();
             if let Some(sending) = &mut self.sending
                 && !over
@@ -226,6 +109,8 @@ impl Lane {
                     .unwrap_or(BURST)
                     .min(allowed)
                     .min(BURST);
+                let wanted = sending.due(now, wanted);
+                waits = wanted == 0 && left > 0;
                 if !over && wanted > 0 {
                     let sent = sending.send(&mut self.cx, &mut burst, wanted, now);
                     if self.rate.is_some() {
@@ -239,7 +124,10 @@ impl Lane {
             }
             self.cx.stocked = self.cx.cache.balance();
             if let Some(receiving) = &mut self.receiving {
-                let count = receiving.receive(&mut self.cx, &mut burst, clock());
+                let look = clock();
+                looks.most_ns = looks.most_ns.max(look - looked_at);
+                looked_at = look;
+                let count = receiving.receive(&mut self.cx, &mut burst, look);
                 if count > 0 {
                     last_at = now;
                     first_at = first_at.or(Some(now));
@@ -248,9 +136,16 @@ impl Lane {
             }
             rounds += 1;
             block.rounds.store(rounds, Ordering::Relaxed);
-            if moved > 0 {
+            if moved > 0 || waits {
                 moved_at = now;
+            }
+            if moved > 0 {
                 idle = 0;
+            }
+            if self.stop.asked() {
+                // Nobody waits for it any more, or it is there: both are well.
+                let moment = self.moment(now);
+                let _ = self.moments.try_send(moment);
             }
             if told > 1 || (over && self.all_in(now, told)) {
                 break false;
@@ -263,12 +158,38 @@ impl Lane {
             if moved == 0 {
                 idle += 1;
                 let rests = idle >= QUIET || self.rate.is_some_and(|_| credit < 1.0);
-                if rests && (over || !restless) {
+                if rests && !self.busy && (over || !restless) {
                     std::thread::sleep(NAP);
                 }
             }
         };
-        self.report(stalled, sent_at, last_at - first_at.unwrap_or(last_at))
+        looks.mean_ns = looked_at / rounds;
+        self.report(
+            stalled,
+            sent_at,
+            last_at - first_at.unwrap_or(last_at),
+            looks,
+        )
+    }
+
+    /// What came of it so far.
+    fn moment(&mut self, now: u64) -> Moment {
+        let mut moment = Moment {
+            at_ns: now,
+            ..Moment::default()
+        };
+        if let Some(sending) = &self.sending {
+            moment.sent = sending.sent;
+            moment.sent_bytes = sending.sent_bytes;
+        }
+        if let Some(receiving) = &mut self.receiving {
+            receiving.ages.count();
+            moment.received = receiving.received;
+            moment.received_bytes = receiving.bytes;
+            moment.missing = receiving.missing();
+            moment.ages = receiving.ages.clone();
+        }
+        moment
     }
 
     /// Whether nothing more is to be waited for.
@@ -287,7 +208,7 @@ impl Lane {
         }
     }
 
-    fn report(&self, stalled: bool, sent_ns: u64, received_ns: u64) -> Report {
+    fn report(&mut self, stalled: bool, sent_ns: u64, received_ns: u64, looks: Looks) -> Report {
         let mut report = Report {
             size: self.size,
             stalled,
@@ -297,26 +218,41 @@ impl Lane {
         };
         if let Some(sending) = &self.sending {
             report.sent = sending.sent;
+            report.sent_bytes = sending.sent_bytes;
             report.refused = sending.refused;
         }
-        let sent_of = |flow: u16| {
-            let sending = self.sending.as_ref()?;
-            Some(sending.flows.get(usize::from(flow))?.sent())
+        let Some(receiving) = &mut self.receiving else {
+            return report;
         };
-        if let Some(receiving) = &self.receiving {
-            report.foreign = receiving.checker.foreign();
-            report.age = Some(receiving.age).filter(|age| age.frames() > 0);
-            for flow in 0..u16::MAX {
-                let totals = match sent_of(flow) {
-                    Some(sent) => receiving.checker.totals(flow, sent).or_else(|_| {
-                        // Numbers that nobody sent: somebody else's frames of the same flow.
-                        report.alien = true;
-                        receiving.checker.so_far(flow)
-                    }),
-                    None => receiving.checker.so_far(flow),
+        receiving.ages.count();
+        report.received_bytes = receiving.bytes;
+        report.foreign = receiving.foreign();
+        report.age = receiving.ages.figures();
+        report.looks = Some(looks);
+        let sent_of = |flow: u16| self.sending.as_ref()?.sent_of(flow);
+        match &receiving.judge {
+            Judge::Numbers(checker) => {
+                for flow in 0..u16::MAX {
+                    let totals = match sent_of(flow) {
+                        Some(sent) => checker.totals(flow, sent).or_else(|_| {
+                            // Numbers that nobody sent: somebody else's frames of the same flow.
+                            report.alien = true;
+                            checker.so_far(flow)
+                        }),
+                        None => checker.so_far(flow),
+                    };
+                    let Ok(totals) = totals else { break };
+                    report.add(FlowReport::new(flow, sent_of(flow), &totals));
+                }
+            }
+            Judge::Content(matcher) => {
+                // Without a sender of ours the whole is expected, or as much as came.
+                let sent = match (&self.sending, self.until) {
+                    (Some(sending), _) => sending.sent,
+                    (None, Until::Count(count)) => count,
+                    (None, _) => matcher.known(),
                 };
-                let Ok(totals) = totals else { break };
-                report.add(FlowReport::new(flow, sent_of(flow), &totals));
+                report.add_content(&matcher.totals(sent));
             }
         }
         report

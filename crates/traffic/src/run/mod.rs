@@ -1,11 +1,17 @@
 //! Generating and checking on the ports of a panel: a process that has joined it sends frames into
 //! one port and accounts for what arrives at another.
 
+mod age;
 mod lane;
+mod progress;
+mod receiving;
 mod report;
+mod sending;
+mod units;
+mod what;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
@@ -14,15 +20,18 @@ use panel::{Area, BoardError, Port};
 use process::secondary::{Joined, holder_names};
 use protocol::port::PortName;
 
-pub use report::{Age, FlowReport, Report};
+pub use age::Age;
+pub use progress::{Interval, Moment};
+pub use report::{FlowReport, Looks, Measured, Report};
+pub use what::{FLOWS, What};
 
 use crate::Checker;
 use crate::check::CheckError;
-use crate::frame::{FrameError, FrameSpec};
-use lane::{Lane, Receiving, Sending};
-
-/// Most flows of one run.
-pub const FLOWS: u16 = 1024;
+use crate::frame::FrameError;
+use crate::replay::{Matcher, Player, ReplayError};
+use lane::Lane;
+use receiving::{Judge, Receiving};
+use sending::Sending;
 
 /// When sending, or receiving where nothing is sent, stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +51,8 @@ pub struct Plan {
     pub tx: Option<PortName>,
     /// The port that they are expected from; `None`: nothing is checked.
     pub rx: Option<PortName>,
-    /// Bytes of a frame without FCS.
-    pub size: usize,
-    /// Flows, 1 to [`FLOWS`]; the frames of all take turns.
-    pub flows: u16,
+    /// What is sent.
+    pub what: What,
     /// When to stop.
     pub until: Until,
     /// Most frames a second, all flows together; `None`: as many as the port takes. What was missed while
@@ -53,6 +60,8 @@ pub struct Plan {
     pub rate: Option<u64>,
     /// How long nothing may move (be sent while sending, arrive afterwards) until the run ends.
     pub patience: Duration,
+    /// The thread never rests: times are more exact, and its CPU is busy all the time.
+    pub busy: bool,
 }
 
 /// Why there was no run.
@@ -65,13 +74,16 @@ pub enum RunError {
     Nothing,
     /// A number of flows that cannot be.
     #[error("{0} flows: 1 to {FLOWS} are possible")]
-    Flows(u16),
+    Flows(usize),
     /// There cannot be such frames.
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// They cannot be checked.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// The capture cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// A port, or the panel.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -88,16 +100,28 @@ impl From<BoardError> for RunError {
 
 /// How a run that goes on is told to end. Copies tell the same run.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicU8>);
+pub struct Stop(Arc<Orders>);
+
+#[derive(Debug, Default)]
+struct Orders {
+    told: AtomicU8,
+    /// Somebody wants to know how far it is.
+    asked: AtomicBool,
+}
 
 impl Stop {
     /// Ends sending; what is on its way is waited for. The second time: it is not.
     pub fn tell(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.0.told.fetch_add(1, Ordering::SeqCst);
     }
 
     fn told(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.0.told.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody asked since the last time.
+    fn asked(&self) -> bool {
+        self.0.asked.load(Ordering::Relaxed) && self.0.asked.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -105,28 +129,20 @@ impl Plan {
     /// Checks what can be checked before a panel is joined.
     ///
     /// # Errors
-    /// [`RunError::Nothing`], [`RunError::Flows`], [`RunError::Frame`].
+    /// [`RunError::Nothing`], [`RunError::Flows`].
     pub fn check(&self) -> Result<(), RunError> {
         if self.tx.is_none() && self.rx.is_none() {
             return Err(RunError::Nothing);
         }
-        if !(1..=FLOWS).contains(&self.flows) {
-            return Err(RunError::Flows(self.flows));
-        }
-        crate::frame::Template::new(&FrameSpec::new(0, self.size))?;
-        Ok(())
-    }
-
-    fn specs(&self) -> Vec<FrameSpec> {
-        (0..self.flows)
-            .map(|flow| FrameSpec::new(flow, self.size))
-            .collect()
+        self.what.check()
     }
 }
 
 /// A run that goes on.
 pub struct Running {
     report: Receiver<Report>,
+    moments: Receiver<Moment>,
+    stop: Stop,
     /// Closed after the worker has ended.
     ports: Vec<Arc<Port>>,
     claims: Claims,
@@ -201,12 +217,18 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
     if let Some(port) = &rx {
         claims.take(port, Direction::Rx, joined)?;
     }
-    let specs = plan.specs();
-    let sending = tx.map(|port| Sending::new(port, &specs)).transpose()?;
-    let receiving = match rx {
-        Some(port) => Some(Receiving::new(port, Checker::new(&specs)?)),
-        None => None,
+    let sending = tx.map(|port| match &plan.what {
+        What::Flows(flows) => Sending::flows(port, flows.clone()),
+        What::Replay { capture, pace } => {
+            Sending::replay(port, Player::new(capture.clone(), *pace))
+        }
+    });
+    let judge = match &plan.what {
+        What::Flows(flows) => Judge::Numbers(Checker::new(flows.clone())?),
+        What::Replay { capture, .. } => Judge::Content(Matcher::new(capture.clone())),
     };
+    let receiving = rx.map(|port| Receiving::new(port, judge));
+    let (tell, moments) = bounded(1);
     let (done, report) = bounded(1);
     let (pool, foreign, ringer, plan, stop) = (
         joined.pool,
@@ -215,6 +237,7 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
         plan.clone(),
         stop.clone(),
     );
+    let kept = stop.clone();
     let block = &joined.area.layout().workers[lcore as usize];
     if ports.iter().any(|port| port.keeps_mbufs()) {
         block.driver_held.store(1, Ordering::Relaxed);
@@ -229,7 +252,7 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
                 stocked: false,
                 traced: false,
             };
-            let lane = Lane::new(cx, sending, receiving, &plan, stop);
+            let lane = Lane::new(cx, sending, receiving, &plan, stop, tell);
             // The ports' last users on this thread are gone before their closer hears of it.
             let report = lane.run(block);
             let _ = done.send(report);
@@ -237,6 +260,8 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
     )?;
     Ok(Running {
         report,
+        moments,
+        stop: kept,
         ports,
         claims,
     })
@@ -253,6 +278,15 @@ impl Running {
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(RunError::NoReport),
         }
+    }
+
+    /// How far it is; waits for that up to `limit`. `None` if it is over, or its thread has no CPU.
+    #[must_use]
+    pub fn look(&self, limit: Duration) -> Option<Moment> {
+        // What nobody waited for any more.
+        while self.moments.try_recv().is_ok() {}
+        self.stop.0.asked.store(true, Ordering::Relaxed);
+        self.moments.recv_timeout(limit).ok()
     }
 
     /// Gives the ends up and closes the ports; after the end only.
@@ -280,38 +314,33 @@ pub fn run(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Report, RunError
 mod tests {
     use super::*;
 
-    fn plan(tx: Option<&str>, flows: u16, size: usize) -> Plan {
+    fn plan(tx: Option<&str>, what: What) -> Plan {
         Plan {
             tx: tx.map(|name| name.parse().unwrap()),
             rx: None,
-            size,
-            flows,
+            what,
             until: Until::Told,
             rate: None,
             patience: Duration::from_secs(1),
+            busy: false,
         }
     }
 
     #[test]
     fn plans_that_cannot_be_are_refused_before_a_panel_is_joined() {
-        assert!(plan(Some("ring:0"), 1, 60).check().is_ok());
-        assert!(plan(Some("ring:0"), FLOWS, 9600).check().is_ok());
-        assert!(matches!(plan(None, 1, 60).check(), Err(RunError::Nothing)));
+        let flows = |flows, size| What::numbered(flows, size);
+        let check = |what| plan(Some("ring:0"), what).check();
+        assert!(check(flows(1, 60).unwrap()).is_ok());
+        assert!(check(flows(FLOWS, 9600).unwrap()).is_ok());
+        let nothing = plan(None, flows(1, 60).unwrap()).check();
+        assert!(matches!(nothing, Err(RunError::Nothing)));
+        assert!(matches!(flows(0, 60), Err(RunError::Flows(0))));
+        assert!(matches!(flows(FLOWS + 1, 60), Err(RunError::Flows(_))));
+        assert!(matches!(flows(1, 59), Err(RunError::Frame(_))));
+        assert!(matches!(flows(1, 9601), Err(RunError::Frame(_))));
         assert!(matches!(
-            plan(Some("ring:0"), 0, 60).check(),
+            check(What::Flows(Vec::new())),
             Err(RunError::Flows(0))
-        ));
-        assert!(matches!(
-            plan(Some("ring:0"), FLOWS + 1, 60).check(),
-            Err(RunError::Flows(_))
-        ));
-        assert!(matches!(
-            plan(Some("ring:0"), 1, 59).check(),
-            Err(RunError::Frame(_))
-        ));
-        assert!(matches!(
-            plan(Some("ring:0"), 1, 9601).check(),
-            Err(RunError::Frame(_))
         ));
     }
 }

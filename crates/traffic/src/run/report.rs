@@ -4,42 +4,18 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::age::Age;
+use super::units::{rate, rates, short, us};
 use crate::FlowTotals;
+use crate::replay::ContentTotals;
 
-/// How old frames were when they arrived.
+/// How often the receiving port was looked at: no time on the way is known better than that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Age {
-    /// Of how many frames.
-    #[serde(skip)]
-    frames: u64,
-    #[serde(skip)]
-    sum_ns: u64,
-    /// The youngest, in nanoseconds.
-    pub least_ns: u64,
-    /// The average.
+pub struct Looks {
+    /// From one look to the next on average, in nanoseconds.
     pub mean_ns: u64,
-    /// The oldest.
+    /// The longest time between two: the thread rested, or had no CPU.
     pub most_ns: u64,
-}
-
-impl Age {
-    pub(super) fn add(&mut self, ns: u64) {
-        self.least_ns = if self.frames == 0 {
-            ns
-        } else {
-            self.least_ns.min(ns)
-        };
-        self.frames += 1;
-        self.sum_ns = self.sum_ns.saturating_add(ns);
-        self.mean_ns = self.sum_ns / self.frames;
-        self.most_ns = self.most_ns.max(ns);
-    }
-
-    /// Of how many frames.
-    #[must_use]
-    pub fn frames(&self) -> u64 {
-        self.frames
-    }
 }
 
 /// What came of one flow.
@@ -78,17 +54,34 @@ impl FlowReport {
     }
 }
 
+/// By what frames are accounted for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Measured {
+    /// By flow and sequence number; every bit is compared.
+    #[default]
+    Sequence,
+    /// By their bytes: how many arrived of each. Times are not measured.
+    Content,
+}
+
 /// What came of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// Bytes of a frame without FCS.
-    pub size: usize,
+    /// Bytes of a frame without FCS; `None` if they have several sizes.
+    pub size: Option<usize>,
+    /// By what frames are accounted for.
+    pub measured: Measured,
     /// Frames that the port took.
     pub sent: u64,
+    /// Their bytes, without FCS.
+    pub sent_bytes: u64,
     /// Frames that it refused; they were taken back and not sent.
     pub refused: u64,
     /// Different frames received.
     pub received: u64,
+    /// Bytes of all packets that came, foreign ones among them.
+    pub received_bytes: u64,
     /// Frames missing: of those sent, or, without a sender, of those up to the highest received.
     pub lost: u64,
     /// Further copies of received frames.
@@ -111,7 +104,9 @@ pub struct Report {
     pub received_seconds: f64,
     /// How old the frames were when they arrived; only with a sender are the clocks the same.
     pub age: Option<Age>,
-    /// Flow by flow.
+    /// How exact that can be.
+    pub looks: Option<Looks>,
+    /// Flow by flow; empty where a capture is replayed.
     pub flows: Vec<FlowReport>,
 }
 
@@ -124,6 +119,14 @@ impl Report {
         self.bad += flow.bad;
         self.unplaced += flow.unplaced;
         self.flows.push(flow);
+    }
+
+    pub(super) fn add_content(&mut self, totals: &ContentTotals) {
+        self.measured = Measured::Content;
+        self.received += totals.received;
+        self.lost += totals.lost;
+        self.duplicated += totals.duplicated;
+        self.reordered += totals.reordered;
     }
 
     /// Whether all went as planned and each frame arrived once, whole and in order; frames may be missing
@@ -142,46 +145,62 @@ impl Report {
     }
 }
 
-fn rate(count: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 {
-        count as f64 / seconds
-    } else {
-        0.0
-    }
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes = match self.size {
+            Some(size) => format!("{size} bytes"),
+            None => format!(
+                "{:.0} bytes on average",
+                self.sent_bytes as f64 / self.sent.max(1) as f64
+            ),
+        };
         writeln!(
             f,
-            "sent {} frames of {} bytes in {:.3} s: {:.0} a second ({} refused by the port, not sent)",
+            "sent {} frames of {sizes} in {:.3} s: {} ({} refused by the port, not sent)",
             self.sent,
-            self.size,
             self.sent_seconds,
-            rate(self.sent, self.sent_seconds),
+            rates(self.sent, self.sent_bytes, self.sent_seconds),
             self.refused
         )?;
         writeln!(
             f,
-            "received {} in {:.3} s: {:.0} a second",
+            "received {} in {:.3} s: {}pps",
             self.received,
             self.received_seconds,
-            rate(self.received, self.received_seconds)
+            short(rate(self.received, self.received_seconds))
         )?;
-        write!(
-            f,
-            "lost {}, duplicated {}, reordered {}, bad {}, unplaced {}, foreign {}",
-            self.lost, self.duplicated, self.reordered, self.bad, self.unplaced, self.foreign
-        )?;
+        match self.measured {
+            Measured::Sequence => write!(
+                f,
+                "lost {}, duplicated {}, reordered {}, bad {}, unplaced {}, foreign {}",
+                self.lost, self.duplicated, self.reordered, self.bad, self.unplaced, self.foreign
+            )?,
+            Measured::Content => write!(
+                f,
+                "lost {}, duplicated {}, out of order {}, other than sent {} (by content; times on the way are not measured)",
+                self.lost, self.duplicated, self.reordered, self.foreign
+            )?,
+        }
         if let Some(age) = &self.age {
-            let us = |ns: u64| ns as f64 / 1000.0;
             write!(
                 f,
-                "\non the way {:.1} us at least, {:.1} on average, {:.1} at most",
+                "\non the way: least {:.1} us, p50 {:.1}, p90 {:.1}, p99 {:.1}, p99.9 {:.1}, most {:.1}, mean {:.1}",
                 us(age.least_ns),
-                us(age.mean_ns),
-                us(age.most_ns)
+                us(age.p50_ns),
+                us(age.p90_ns),
+                us(age.p99_ns),
+                us(age.p999_ns),
+                us(age.most_ns),
+                us(age.mean_ns)
             )?;
+            if let Some(looks) = &self.looks {
+                write!(
+                    f,
+                    "\n(the port was looked at every {:.1} us on average, after {:.1} us at most: times are not known better than that)",
+                    us(looks.mean_ns),
+                    us(looks.most_ns)
+                )?;
+            }
         }
         if self.alien {
             write!(
@@ -243,17 +262,5 @@ mod tests {
         ] {
             assert!(!bad.is_good(true), "{bad}");
         }
-    }
-
-    #[test]
-    fn ages_are_added_up() {
-        let mut age = Age::default();
-        for ns in [30, 10, 50] {
-            age.add(ns);
-        }
-        assert_eq!(
-            (age.least_ns, age.mean_ns, age.most_ns, age.frames()),
-            (10, 30, 50, 3)
-        );
     }
 }
