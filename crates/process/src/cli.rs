@@ -9,6 +9,10 @@ use protocol::command::VhostMode;
 use crate::Error;
 use crate::eal_options::{EalOptions, NamedLcore, lcore_map};
 use crate::secondary::{Options, Placement};
+use crate::watch::STALL;
+
+/// Shortest time after which a worker can count as stuck.
+const SHORTEST_STALL: Duration = Duration::from_millis(500);
 
 /// What the command line of a secondary asks for.
 pub struct Start {
@@ -80,6 +84,9 @@ pub struct Polling {
         default_value = "adaptive"
     )]
     poll: Mode,
+    /// Seconds without progress after which a worker counts as stuck
+    #[arg(long, value_name = "SECONDS", env = "SPP_STALL", default_value_t = STALL.as_secs_f64())]
+    stall: f64,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy)]
@@ -97,6 +104,22 @@ impl Polling {
             Mode::Adaptive => panel::Poll::Adaptive,
             Mode::Busy => panel::Poll::Busy,
         }
+    }
+
+    /// When a worker counts as stuck.
+    ///
+    /// # Errors
+    /// Less than a worker may rest, or a number that is no time.
+    pub fn stall(&self) -> Result<Duration, Error> {
+        let stall = seconds("--stall", self.stall)?;
+        if stall < SHORTEST_STALL {
+            return Err(Error::Usage(format!(
+                "--stall {}: a worker may rest for 0.2 s; {} is the least",
+                self.stall,
+                SHORTEST_STALL.as_secs_f64()
+            )));
+        }
+        Ok(stall)
     }
 }
 
@@ -228,6 +251,7 @@ pub fn original_options(
         vhost_mode: VhostMode::Server,
         pcap_dir: "/tmp".into(),
         poll: panel::Poll::Adaptive,
+        stall: STALL,
         forwarding: false,
         huge_dir: eal.huge_dir,
         eal: eal.extra,

@@ -130,6 +130,7 @@ fn ours(kind: ProcessKind, args: &[String]) -> Result<(Start, CopyMode), Error> 
         vhost_mode: args.common.vhost_mode(),
         pcap_dir: args.common.pcap_dir,
         poll: args.polling.poll(),
+        stall: args.polling.stall()?,
         forwarding: true,
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,

@@ -102,6 +102,7 @@ fn options(args: &Args) -> Result<Options, Error> {
         vhost_mode: args.common.vhost_mode(),
         pcap_dir: args.common.pcap_dir.clone(),
         poll: Poll::Busy,
+        stall: process::watch::STALL,
         forwarding: false,
         huge_dir: args.common.huge_dir.clone(),
         eal: args.common.eal.clone(),
