@@ -83,7 +83,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
     }
     let options = Options {
         vhost_mode: vhost_mode(own.vhost_client),
-        ..original_options("nfv", own.id, eal, main, workers)
+        ..original_options("nfv", own.id, eal, main, workers)?
     };
     Ok(Start {
         options,

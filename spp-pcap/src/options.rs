@@ -296,7 +296,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Asked, Error> {
     };
     Ok(Asked {
         start: Start {
-            options: original_options("pcap", own.client.client_id, eal, main, vec![receiver]),
+            options: original_options("pcap", own.client.client_id, eal, main, vec![receiver])?,
             controller: Some(own.client.controller()?),
             log_level: log::LevelFilter::Info,
         },

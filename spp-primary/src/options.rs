@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use panel::Poll;
 use process::Error;
-use process::cli::{Common, Polling, vhost_mode};
+use process::cli::{Common, Polling, stall_of_environment, vhost_mode};
 use process::eal_options::{EalOptions, NamedLcore, lcore_map, split_original};
 use protocol::command::VhostMode;
 
@@ -346,7 +346,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Options, Error> {
             options: Vec::new(),
         }),
         poll: Poll::Adaptive,
-        stall: process::watch::STALL,
+        stall: stall_of_environment()?,
         replace: None,
         pci: if eal.no_pci { Some(false) } else { None },
         huge_dir: eal.huge_dir,

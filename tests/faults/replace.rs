@@ -13,8 +13,11 @@ use crate::{LIMIT, carry, launch, launched, small, status, wait_carries};
 #[track_caller]
 fn refusal(panel: &Panel, more: &[&str]) -> String {
     let output = proc::run(panel.primary_command().args(more), LIMIT).failure();
-    let line = output.lines().find(|line| line.starts_with("spp-primary: "));
-    line.unwrap_or_else(|| panic!("no reason: {output}")).to_owned()
+    let line = output
+        .lines()
+        .find(|line| line.starts_with("spp-primary: "));
+    line.unwrap_or_else(|| panic!("no reason: {output}"))
+        .to_owned()
 }
 
 /// Waits until the controller has heard of the primary's end.

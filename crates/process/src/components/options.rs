@@ -158,7 +158,7 @@ fn original(kind: ProcessKind, eal: &[String], own: &[String]) -> Result<(Start,
         vhost_mode: vhost_mode(own.vhost_client),
         // Components move packets as soon as they are complete.
         forwarding: true,
-        ..original_options(kind.word(), own.client.client_id, eal, main, workers)
+        ..original_options(kind.word(), own.client.client_id, eal, main, workers)?
     };
     let start = Start {
         options,
