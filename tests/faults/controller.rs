@@ -101,6 +101,7 @@ fn when_the_primary_is_killed_the_others_go_on_and_it_is_said() {
 
     let begin = Instant::now();
     panel.kill_primary();
+    println!("gone after {:?}", begin.elapsed());
     events.wait_output("primary   process-left    closed its connection", LIMIT);
     println!("told after {:?}", begin.elapsed());
     let (said, since) = status(&panel, 0);

@@ -184,17 +184,26 @@ fn a_worker_that_rests_or_has_hardly_any_cpu_is_not_stuck() {
 fn a_primary_that_is_not_told_to_restart_kills_nobody() {
     let panel = small().nfv_on(2, cpu(0)).start();
     launch(&panel, 1, "never", &[]);
+    launch(&panel, 4, "always", &[("--hang-limit", "1")]);
+    panel.ok("pri unlaunch 4");
     carry(&panel, 1, 0, 1);
     carry(&panel, 2, 2, 3);
     let pid = launched(&panel, 1).pid;
-    signal(pid, "-STOP");
+    let released = launched(&panel, 4).pid;
+    for pid in [pid, released] {
+        signal(pid, "-STOP");
+    }
     wait_until("it to be seen", LIMIT, || {
         status(&panel, 1).0 == "not responding"
     });
     // Longer than those that are supervised may hang by default.
     assert_whole(&Load::start(&panel, 10, 2, 3, "--seconds 12").wait());
-    assert_eq!(launched(&panel, 1).state, "running");
-    signal(pid, "-CONT");
+    for (id, pid) in [(1, pid), (4, released)] {
+        let now = launched(&panel, id);
+        assert_eq!((now.state.as_str(), now.pid), ("running", pid), "{now:?}");
+        signal(pid, "-CONT");
+    }
+    panel.ok("nfv 4 exit");
     let load = Load::start(&panel, 9, 0, 1, "");
     wait_carries(&panel, 1, "ring:0");
     assert_whole(&load.end());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::detail::PatchDetail;
 use testbed::machine::cpu;
 use testbed::proc::Signal;
 use testbed::{Panel, proc, wait_until};
@@ -25,6 +26,20 @@ fn wait_gone(panel: &Panel) {
     wait_until("the primary to be gone", LIMIT, || {
         status(panel, 0).0 == "gone"
     });
+}
+
+/// Starts a new primary; gives how long it took from then until packets of the next nfv 1 were seen, which is longer than there
+/// were none: the old one goes on until it is asked to leave.
+#[track_caller]
+fn replace(panel: &mut Panel, old: &str) -> Duration {
+    let begin = Instant::now();
+    panel.start_primary_with(&["--replace"]);
+    wait_until("packets of the new nfv 1", LIMIT, || {
+        let detail = panel.detail(1);
+        let moved = |patch: &PatchDetail| patch.counters.tx_packets > 0;
+        detail.incarnation != old && detail.patches.first().is_some_and(moved)
+    });
+    begin.elapsed()
 }
 
 #[test]
@@ -52,19 +67,7 @@ fn a_new_primary_has_the_old_ones_secondaries_leave_and_everything_comes_back() 
     }
     wait_carries(&panel, 1, "nullpmd:1");
 
-    let begin = Instant::now();
-    panel.start_primary_with(&["--replace"]);
-    let ready = begin.elapsed();
-    wait_until("packets of the new nfv 1", LIMIT, || {
-        let detail = panel.detail(1);
-        let moved = |patch: &protocol::detail::PatchDetail| patch.counters.tx_packets > 0;
-        detail.incarnation != old && detail.patches.first().is_some_and(moved)
-    });
-    let outage = begin.elapsed();
-    println!(
-        "the primary is there after {ready:?}, packets flow at most {outage:?} after the command"
-    );
-    assert!(outage < Duration::from_secs(10), "{outage:?}");
+    let first = replace(&mut panel, &old);
     // Not launched: it left, with success, and whoever started it starts it again.
     panel.stop_nfv(2);
     panel.start_nfv(2);
@@ -79,6 +82,15 @@ fn a_new_primary_has_the_old_ones_secondaries_leave_and_everything_comes_back() 
     wait_until("its patch to be back", LIMIT, || {
         panel.patches(4) == [("ring:4".to_owned(), "ring:5".to_owned())]
     });
+    // Once more: the machine may have been busy.
+    let old = panel.detail(1).incarnation;
+    panel.kill_primary();
+    wait_gone(&panel);
+    let second = replace(&mut panel, &old);
+    panel.stop_nfv(2);
+    println!("packets flow at most {first:?} and {second:?} after the command");
+    assert!(first.min(second) < Duration::from_secs(2));
+    panel.ok("wait nfv 4");
     panel.ok("nfv 1 exit");
     panel.ok("nfv 4 exit");
     panel.finish();

@@ -146,7 +146,8 @@ impl Launcher {
         started
     }
 
-    /// Gives the supervision of a process up: it is not started again, and forgotten unless it still runs.
+    /// Gives the supervision of a process up: it is neither started again nor killed when it hangs, and forgotten unless
+    /// it still runs.
     ///
     /// # Errors
     /// No process of this id was launched.
@@ -155,7 +156,10 @@ impl Launcher {
         let unknown = || Error::Refused(format!("no process with the id {id} was launched here"));
         let launched = self.processes.get_mut(&id).ok_or_else(unknown)?;
         match launched.state {
-            State::Running(_) => launched.restart = Restart::Never,
+            State::Running(_) => {
+                launched.restart = Restart::Never;
+                launched.hang_limit = None;
+            }
             State::Waiting(_) | State::Exited => {
                 self.processes.remove(&id);
             }
