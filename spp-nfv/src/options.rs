@@ -62,6 +62,7 @@ fn ours(args: &[String]) -> Result<Start, Error> {
         vhost_mode: args.common.vhost_mode(),
         pcap_dir: args.common.pcap_dir,
         poll: args.polling.poll(),
+        stall: args.polling.stall()?,
         forwarding: !args.idle,
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
@@ -82,7 +83,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
     }
     let options = Options {
         vhost_mode: vhost_mode(own.vhost_client),
-        ..original_options("nfv", own.id, eal, main, workers)
+        ..original_options("nfv", own.id, eal, main, workers)?
     };
     Ok(Start {
         options,

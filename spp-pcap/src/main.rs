@@ -32,6 +32,7 @@ fn start() -> Result<bool, Error> {
         area,
         leases,
         folder,
+        watch,
     } = secondary::start(&start.options)?;
     let (to, events) = events::queue()?;
     let id = identity.id;
@@ -63,6 +64,7 @@ fn start() -> Result<bool, Error> {
     };
     let (ended, complete) = pcap.shut();
     if ended {
+        drop(watch);
         leases.let_go();
         sweep::leave(
             &folder,

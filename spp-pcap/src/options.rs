@@ -254,6 +254,7 @@ fn ours(args: &[String]) -> Result<Asked, Error> {
         vhost_mode: args.common.vhost_mode(),
         pcap_dir: args.common.pcap_dir,
         poll: args.polling.poll(),
+        stall: args.polling.stall()?,
         forwarding: !args.idle,
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
@@ -295,7 +296,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Asked, Error> {
     };
     Ok(Asked {
         start: Start {
-            options: original_options("pcap", own.client.client_id, eal, main, vec![receiver]),
+            options: original_options("pcap", own.client.client_id, eal, main, vec![receiver])?,
             controller: Some(own.client.controller()?),
             log_level: log::LevelFilter::Info,
         },

@@ -10,9 +10,10 @@ use panel::{Area, Board};
 use process::commands::Console;
 use process::devices::{self, Phy, PortInfo, virtual_port};
 use process::eal_options::NamedLcore;
-use process::ports::{Opener, Plug, Plugger};
+use process::ports::{Opener, Plugger};
 use process::report::Identity;
 use process::secondary::{Crew, Placement, holder_names, place};
+use process::watch::Watch;
 use process::{Error, VERSION, sweep};
 use registry::Incarnation;
 use registry::announce::{Panel, PanelInfo, PoolInfo};
@@ -22,11 +23,13 @@ use registry::lease::{Holder, LcoreLease};
 use crate::children::ControllerChild;
 use crate::flow::Flows;
 use crate::house::House;
-use crate::launch::Launcher;
+use crate::launch::{Launcher, Recorded};
 use crate::memory;
 use crate::options::Options;
+use crate::plugs::Plugs;
 use crate::primary::Primary;
 use crate::reaper::Estate;
+use crate::replace;
 
 /// Name of the panel's pool.
 pub const POOL: &str = "spp_mbufs";
@@ -41,6 +44,8 @@ pub struct Booted {
     pub panel: Panel,
     /// Its lcore ids.
     pub leases: Vec<LcoreLease>,
+    /// What a former primary had launched, to be launched again.
+    pub again: Vec<Recorded>,
 }
 
 /// True if a PCI device is bound to a driver that hands it to user space.
@@ -64,12 +69,15 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
     let folder = Folder::create(&dir)?;
     let incarnation = Incarnation::new()?;
     let panel = Panel::claim(folder.clone(), incarnation)?;
+    let again = match options.replace {
+        Some(how) => replace::clear(&folder, how)?,
+        None => Vec::new(),
+    };
     let old = sweep::secondaries(&folder)?;
     if !old.is_empty() {
-        let names: Vec<String> = old.iter().map(ToString::to_string).collect();
         return Err(Error::Refused(format!(
-            "{} of a former primary still run and hold its memory: end them first",
-            names.join(", ")
+            "{} of a former primary still run and hold its memory: end them first, or have them leave (--replace)",
+            replace::names(&old)
         )));
     }
     raise(options, &dir, &folder, incarnation)
@@ -81,6 +89,7 @@ pub fn boot(options: &Options) -> Result<Booted, Error> {
             primary,
             panel,
             leases,
+            again,
         })
         .inspect_err(|_| {
             sweep::remove(&folder, &options.file_prefix, options.huge_dir.as_deref());
@@ -179,9 +188,11 @@ fn raise(
         folder: folder.clone(),
         poll: options.poll,
     };
+    let ids = placed.iter().map(|(lease, _)| lease.id()).collect();
+    let watch = Watch::start(area, ids, None, options.stall)?;
     let mut hands = Vec::new();
     for (lease, named) in placed.iter().skip(1) {
-        let (hand, work) = crew.hire(lease.id(), named.shown)?;
+        let (hand, work) = crew.hire(lease.id(), named.shown, &watch)?;
         eal.launch(lease.id(), work)?;
         hands.push(hand);
     }
@@ -194,13 +205,10 @@ fn raise(
     };
     let tidied = estate.clone();
     house.keep(move |us| tidied.tidy(us))?;
+    let plugs = Plugs::new(&estate, &house, folder);
     let plugger: Plugger = {
-        let (estate, house) = (estate.clone(), house.clone());
-        let holder = holder_names(folder.clone());
-        Box::new(move |plug, port| match plug {
-            Plug::In => crate::plug::plug(port, &estate, &house),
-            Plug::Out => crate::plug::unplug(port, &estate, &house, &holder),
-        })
+        let plugs = plugs.clone();
+        Box::new(move |way, port| plugs.run(way, port))
     };
     let console = (!hands.is_empty() && !options.monitor).then(|| {
         let lcores = hands.iter().map(|h| h.lcore).collect();
@@ -296,7 +304,9 @@ fn raise(
         info,
         controller,
         connected: Default::default(),
-        launcher: Launcher::new(log_dir, &options.file_prefix),
+        launcher: Launcher::new(log_dir, &options.file_prefix, folder.path()),
+        plugs,
+        _watch: watch,
         holder: holder_names(folder.clone()),
         recovered: 0,
         recovered_foreign: 0,

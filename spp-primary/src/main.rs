@@ -10,8 +10,10 @@ mod launch;
 mod memory;
 mod options;
 mod plug;
+mod plugs;
 mod primary;
 mod reaper;
+mod replace;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,7 @@ fn start() -> Result<(), Error> {
         mut primary,
         panel,
         leases,
+        again,
     } = boot::boot(&options)?;
     let desk = process::desk::Desk::open(panel.folder().path(), to.clone())?;
     let link = match &options.controller {
@@ -44,6 +47,7 @@ fn start() -> Result<(), Error> {
         options.file_prefix,
         prefix_hint(&options.file_prefix)
     );
+    primary.launcher.resume(again);
     events::run(&mut primary, events);
 
     sys::proc::sd_notify("STOPPING=1")?;

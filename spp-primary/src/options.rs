@@ -1,11 +1,12 @@
 //! Command lines of spp-primary: ours, and the original's.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use panel::Poll;
 use process::Error;
-use process::cli::{Common, Polling, vhost_mode};
+use process::cli::{Common, Polling, stall_of_environment, vhost_mode};
 use process::eal_options::{EalOptions, NamedLcore, lcore_map, split_original};
 use protocol::command::VhostMode;
 
@@ -88,6 +89,19 @@ struct Args {
     /// Where processes started by `launch` write their logs [default: log/ in the panel's runtime folder]
     #[arg(long, value_name = "DIR", env = "SPP_LOG_DIR")]
     log_dir: Option<PathBuf>,
+    /// Have the secondaries of a primary that is gone leave first, which have 5 s for it; then start, and launch again
+    /// what was launched. `--replace=kill` kills those that do not leave
+    #[arg(long, value_name = "HOW", env = "SPP_REPLACE", num_args = 0..=1, require_equals = true, default_missing_value = "ask")]
+    replace: Option<Replace>,
+}
+
+/// What becomes of secondaries of a former primary that do not leave when they are asked to.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replace {
+    /// They are named, and the primary does not start
+    Ask,
+    /// They are killed
+    Kill,
 }
 
 /// The words after `--` in the original's form.
@@ -155,6 +169,10 @@ pub struct Options {
     pub controller: Option<Controller>,
     /// Whether workers rest.
     pub poll: Poll,
+    /// When a worker counts as stuck.
+    pub stall: Duration,
+    /// What to do with secondaries of a former primary; `None`: refuse to start.
+    pub replace: Option<Replace>,
     /// Whether PCI devices are probed; `None`: if one is bound to a DPDK driver.
     pub pci: Option<bool>,
     /// Mount of hugetlbfs.
@@ -223,6 +241,8 @@ fn ours(args: &[String]) -> Result<Options, Error> {
         pcap_dir: args.common.pcap_dir,
         controller,
         poll: args.polling.poll(),
+        stall: args.polling.stall()?,
+        replace: args.replace,
         pci: args.pci.then_some(true),
         huge_dir: args.common.huge_dir,
         monitor: args.disp_stats,
@@ -326,6 +346,8 @@ fn original(eal: &[String], own: &[String]) -> Result<Options, Error> {
             options: Vec::new(),
         }),
         poll: Poll::Adaptive,
+        stall: stall_of_environment()?,
+        replace: None,
         pci: if eal.no_pci { Some(false) } else { None },
         huge_dir: eal.huge_dir,
         monitor: own.disp_stats,

@@ -85,6 +85,15 @@ pub fn unplug(
     claimed
         .into_iter()
         .for_each(|(ends, direction)| Area::release(ends, direction, us));
+    if let (Err(e), Ok(device)) = (&gone, EthDev::by_name(&name)) {
+        log::warn!("{port} stays, and is started again: {e}");
+        house.run(move |us| {
+            pool.lend(FOR_QUEUES, us);
+            let started = device.start(1, 1, &pool);
+            pool.stock(us);
+            started
+        })??;
+    }
     gone?;
     // What its queues held was freed while it closed.
     house.run(move |us| pool.stock(us))?;

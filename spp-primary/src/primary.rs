@@ -14,6 +14,7 @@ use process::devices::{FOREIGN_POOL, Phy, PortInfo, phy_totals};
 use process::events::{Answer, Process, Then};
 use process::ports::Plug;
 use process::report::{self, Identity};
+use process::watch::{Watch, hanging};
 use process::{Error, VERSION, desk};
 use protocol::command::probe::ProbeCommand;
 use protocol::command::{PanelCommand, PrimaryCommand};
@@ -30,6 +31,7 @@ use crate::children::ControllerChild;
 use crate::flow::Flows;
 use crate::house::House;
 use crate::launch::Launcher;
+use crate::plugs::Plugs;
 use crate::reaper::Estate;
 
 /// Time between two looks for dead workers.
@@ -61,6 +63,10 @@ pub struct Primary {
     pub connected: Arc<AtomicBool>,
     /// What was launched.
     pub launcher: Launcher,
+    /// Makes and removes devices.
+    pub plugs: Plugs,
+    /// Gives signs of life, and watches the forwarder's workers.
+    pub _watch: Watch,
     /// Names holders of lcore ids.
     pub holder: panel::board::HolderName,
     /// mbufs that came back from dead workers.
@@ -235,10 +241,7 @@ impl Primary {
         let port: PortName = port
             .parse()
             .map_err(|e: protocol::port::PortError| Error::Refused(e.to_string()))?;
-        match plug {
-            Plug::In => crate::plug::plug(port, &self.estate, &self.house),
-            Plug::Out => crate::plug::unplug(port, &self.estate, &self.house, &self.holder),
-        }
+        self.plugs.run(plug, port)
     }
 
     fn print_counters(&self) {
@@ -351,6 +354,12 @@ impl Process for Primary {
         if let Some(controller) = &mut self.controller {
             controller.watch(self.connected.load(Ordering::SeqCst));
         }
+        if self.launcher.wants_look() {
+            match hanging(&self.estate.area, &self.folder) {
+                Ok(hanging) => self.launcher.watch(&hanging),
+                Err(e) => log::error!("looking for what hangs: {e}"),
+            }
+        }
         self.launcher.tick();
         if let Some(console) = &mut self.console {
             console.tick();
@@ -371,9 +380,8 @@ impl Process for Primary {
 
     fn child_ended(&mut self) {
         self.launcher.reap();
-        if let Some(controller) = &mut self.controller {
-            controller.watch(self.connected.load(Ordering::SeqCst));
-        }
+        // At once: what it held is freed, and it is started again.
+        self.tick();
     }
 
     fn pause(&self) -> Duration {

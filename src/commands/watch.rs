@@ -201,6 +201,9 @@ fn words(change: &Change) -> (&str, String) {
         C::PatchAdded { process, src, dst } | C::PatchDeleted { process, src, dst } => {
             (process, format!("{src} -> {dst}"))
         }
+        C::WorkerStuck { process, cpu } | C::WorkerBack { process, cpu } => {
+            (process, format!("CPU {cpu}"))
+        }
         C::ProcessSilent { process }
         | C::ProcessBack { process }
         | C::ForwardStarted { process }

@@ -33,8 +33,24 @@ pub fn panel(details: &[ProcessDetail]) -> String {
     }
     let header = [&[("PROCESS", Left)][..], &probes::header()].concat();
     section(&mut text, "latencies", &header, latencies.into_iter());
+    for (process, detail) in with_detail(details) {
+        text.push_str(&stuck(&name(process), detail));
+    }
     text.push_str(&silent(details));
     text
+}
+
+/// Workers that do not go on.
+fn stuck(process: &str, detail: &Detail) -> String {
+    let workers = detail.workers.iter();
+    let told = workers.filter_map(|worker| {
+        let seconds = worker.stuck_ms? as f64 / 1000.0;
+        Some(format!(
+            "- stuck: the worker of {process} on CPU {} has not gone on for {seconds:.1} s\n",
+            worker.cpu
+        ))
+    });
+    told.collect()
 }
 
 /// For `nfv ID; status` and `pri; status`.
@@ -77,6 +93,7 @@ pub fn process(process: &ProcessDetail) -> String {
         }),
     );
     workers(&mut text, detail);
+    text.push_str(&stuck(&name(process), detail));
     section(
         &mut text,
         "latencies",
@@ -225,10 +242,12 @@ pub fn silent(details: &[ProcessDetail]) -> String {
         // The controller's reasons begin with the name of the process.
         let prefix = format!("{} {}: ", process.kind, process.client_id);
         let reason = reason.strip_prefix(&prefix).unwrap_or(reason);
+        let since = process.since.as_ref();
         text.push_str(&format!(
-            "  - {}: {} ({reason})\n",
+            "  - {}: {}{} ({reason})\n",
             name(process),
-            process.status
+            process.status,
+            since.map_or(String::new(), |since| format!(" since {since}"))
         ));
     }
     if !text.is_empty() {

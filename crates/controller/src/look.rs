@@ -1,6 +1,6 @@
 //! What a process has at one moment, as far as events tell of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::detail::Detail;
 use protocol::event::Change;
@@ -14,16 +14,20 @@ pub(crate) struct Look {
     /// Destinations by source.
     patches: BTreeMap<String, String>,
     forwarding: bool,
+    /// CPUs of workers that are stuck.
+    stuck: BTreeSet<u32>,
 }
 
 impl Look {
     /// Of a process of ours.
     pub fn of_detail(detail: Detail) -> Self {
         let patches = detail.patches.into_iter();
+        let stuck = detail.workers.iter().filter(|w| w.stuck_ms.is_some());
         Self {
             ports: detail.ports.into_iter().map(|p| (p.name, p.link)).collect(),
             patches: patches.map(|patch| (patch.src, patch.dst)).collect(),
             forwarding: detail.status == "running",
+            stuck: stuck.map(|worker| worker.cpu).collect(),
         }
     }
 
@@ -55,6 +59,7 @@ impl Look {
             ports,
             patches: list("patches").filter_map(patch).collect(),
             forwarding: panel.get("status").and_then(Value::as_str) == Some("running"),
+            stuck: BTreeSet::new(),
         }
     }
 }
@@ -113,6 +118,24 @@ pub(crate) fn differences(process: &str, before: &Look, after: &Look) -> Vec<Cha
     if after.forwarding && !before.forwarding {
         changes.push(Change::ForwardStarted { process: process() });
     }
+    changes.extend(
+        before
+            .stuck
+            .difference(&after.stuck)
+            .map(|cpu| Change::WorkerBack {
+                process: process(),
+                cpu: *cpu,
+            }),
+    );
+    changes.extend(
+        after
+            .stuck
+            .difference(&before.stuck)
+            .map(|cpu| Change::WorkerStuck {
+                process: process(),
+                cpu: *cpu,
+            }),
+    );
     changes
 }
 
@@ -162,6 +185,17 @@ mod tests {
             "forward-started ",
         ];
         assert_eq!(names(&Look::default(), &before), all);
+    }
+
+    #[test]
+    fn a_worker_is_told_when_it_gets_stuck_and_when_it_goes_on() {
+        let stuck = |cpus: &[u32]| Look {
+            stuck: cpus.iter().copied().collect(),
+            ..Look::default()
+        };
+        assert_eq!(names(&stuck(&[]), &stuck(&[3])), ["worker-stuck "]);
+        assert_eq!(names(&stuck(&[3]), &stuck(&[])), ["worker-back "]);
+        assert_eq!(names(&stuck(&[3]), &stuck(&[3])), Vec::<String>::new());
     }
 
     #[test]

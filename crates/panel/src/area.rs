@@ -12,7 +12,7 @@ use crate::code::{PortCode, PortKind};
 /// Name of the memzone.
 pub const NAME: &str = "spp_panel";
 /// Version of its layout.
-pub const LAYOUT: u32 = 2;
+pub const LAYOUT: u32 = 3;
 /// Lcore ids of DPDK.
 pub const LCORES: usize = 128;
 /// Most rings.
@@ -110,6 +110,18 @@ shared_struct! {
 }
 
 shared_struct! {
+    /// Signs of life of the process that leases an lcore id, given by a thread that does nothing else.
+    #[derive(Debug)]
+    #[repr(align(64))]
+    pub struct Pulse {
+        /// Time stamp counter at the last one; 0 if the process gives none (yet, or any more).
+        pub beat: AtomicU64,
+        /// Time stamp counter since when the worker is stuck; 0 if it is not.
+        pub stuck: AtomicU64,
+    }
+}
+
+shared_struct! {
     /// Counters of one patch of one worker, or of one port of a component.
     #[derive(Debug)]
     #[repr(align(128))]
@@ -130,6 +142,14 @@ shared_struct! {
         pub tx_bytes: AtomicU64,
         /// Packets dropped, by [`DropReason`].
         pub drops: [AtomicU64; REASONS],
+    }
+}
+
+impl Pulse {
+    /// No sign of life is to be expected from here on.
+    pub fn still(&self) {
+        self.beat.store(0, Relaxed);
+        self.stuck.store(0, Relaxed);
     }
 }
 
@@ -169,6 +189,8 @@ shared_struct! {
         pub sleep: [Sleep; LCORES],
         /// Workers, by lcore id.
         pub workers: [WorkerBlock; LCORES],
+        /// Signs of life, by lcore id.
+        pub pulses: [Pulse; LCORES],
         /// Counters of patches, by lcore id.
         pub patches: [[PatchBlock; SLOTS]; LCORES],
         /// What rings counted in blocks that are cleared.
@@ -484,6 +506,7 @@ impl Area {
             counter.store(0, Relaxed);
         }
         worker.driver_held.store(0, Relaxed);
+        self.layout().pulses[lcore as usize].still();
         self.layout().sleep[lcore as usize].asleep.store(0, SeqCst);
     }
 

@@ -9,6 +9,12 @@ use protocol::command::VhostMode;
 use crate::Error;
 use crate::eal_options::{EalOptions, NamedLcore, lcore_map};
 use crate::secondary::{Options, Placement};
+use crate::watch::STALL;
+
+/// Variable of the environment that says when a worker counts as stuck.
+const STALL_NAME: &str = "SPP_STALL";
+/// Shortest time after which a worker can count as stuck.
+const SHORTEST_STALL: Duration = Duration::from_millis(500);
 
 /// What the command line of a secondary asks for.
 pub struct Start {
@@ -80,6 +86,9 @@ pub struct Polling {
         default_value = "adaptive"
     )]
     poll: Mode,
+    /// Seconds without progress after which a worker counts as stuck
+    #[arg(long, value_name = "SECONDS", env = STALL_NAME, default_value_t = STALL.as_secs_f64())]
+    stall: f64,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy)]
@@ -97,6 +106,14 @@ impl Polling {
             Mode::Adaptive => panel::Poll::Adaptive,
             Mode::Busy => panel::Poll::Busy,
         }
+    }
+
+    /// When a worker counts as stuck.
+    ///
+    /// # Errors
+    /// Less than a worker may rest, or a number that is no time.
+    pub fn stall(&self) -> Result<Duration, Error> {
+        checked_stall("--stall", self.stall)
     }
 }
 
@@ -211,14 +228,17 @@ pub fn original_lcores(eal: &EalOptions) -> Result<(u32, Vec<NamedLcore>), Error
 
 /// How a secondary starts whose command line has the original's form: on `workers`, with what the EAL
 /// options say; idle, as the original does.
+///
+/// # Errors
+/// As [`stall_of_environment`].
 pub fn original_options(
     kind: &'static str,
     id: u32,
     eal: EalOptions,
     main: u32,
     workers: Vec<NamedLcore>,
-) -> Options {
-    Options {
+) -> Result<Options, Error> {
+    Ok(Options {
         kind,
         id,
         file_prefix: eal.file_prefix.unwrap_or_else(|| "rte".into()),
@@ -228,10 +248,36 @@ pub fn original_options(
         vhost_mode: VhostMode::Server,
         pcap_dir: "/tmp".into(),
         poll: panel::Poll::Adaptive,
+        stall: stall_of_environment()?,
         forwarding: false,
         huge_dir: eal.huge_dir,
         eal: eal.extra,
+    })
+}
+
+/// When a worker counts as stuck where the command line cannot say it: in the original's form.
+///
+/// # Errors
+/// As [`Polling::stall`].
+pub fn stall_of_environment() -> Result<Duration, Error> {
+    let Ok(text) = std::env::var(STALL_NAME) else {
+        return Ok(STALL);
+    };
+    let value = text
+        .parse()
+        .map_err(|_| Error::Usage(format!("{STALL_NAME}={text}: a number of seconds")))?;
+    checked_stall(STALL_NAME, value)
+}
+
+fn checked_stall(name: &str, value: f64) -> Result<Duration, Error> {
+    let stall = seconds(name, value)?;
+    if stall < SHORTEST_STALL {
+        return Err(Error::Usage(format!(
+            "{name} {value}: a worker may rest for 0.2 s; {} is the least",
+            SHORTEST_STALL.as_secs_f64()
+        )));
     }
+    Ok(stall)
 }
 
 /// The words after `--` that `vf`, `mirror` and `pcap` of the original have in common.

@@ -19,6 +19,8 @@ const NAME: &str = "primary.sock";
 const LEAVING: &str = "_leaving ";
 /// How long one that is leaving waits for the primary to take note of it.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the primary may take to plug something in or out: less than the controller waits for whoever asks.
+const PLUG: Duration = Duration::from_secs(4);
 /// Longest command, and longest answer, in bytes.
 const LONGEST: u64 = 4096;
 /// How long a caller may take to say what it wants.
@@ -80,9 +82,9 @@ fn serve(stream: &UnixStream, events: &Sender<Event>) -> std::io::Result<()> {
     stream.write_all(format!("{text}\n").as_bytes())
 }
 
-/// Asks the primary to carry out `command`.
+/// Asks the primary to carry out `command`, which takes it 2 s at most.
 pub fn ask(folder: &Path, command: &str) -> Result<(), Error> {
-    ask_within(folder, command, ANSWER_LIMIT)
+    ask_within(folder, command, PLUG)
 }
 
 /// Tells the primary that the process with this id was told to exit: if the primary launched it, it is not to be started

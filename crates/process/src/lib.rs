@@ -22,6 +22,7 @@ pub mod service;
 pub mod sweep;
 pub mod threads;
 pub mod vhost_watch;
+pub mod watch;
 
 use thiserror::Error;
 
@@ -40,6 +41,9 @@ pub enum Error {
     /// An id or lcore id.
     #[error(transparent)]
     Lease(#[from] registry::lease::LeaseError),
+    /// Asking others to leave.
+    #[error(transparent)]
+    Leave(#[from] registry::leave::LeaveError),
     /// EAL.
     #[error(transparent)]
     Eal(#[from] dpdk::EalError),

@@ -115,6 +115,12 @@ pub fn status(board: &Board) -> &'static str {
     }
 }
 
+/// For how long the worker of `lcore` has been stuck, if it is.
+fn stuck_ms(area: &Area, lcore: u32, now: u64) -> Option<u64> {
+    let since = area.layout().pulses[lcore as usize].stuck.load(Relaxed);
+    (since != 0).then(|| crate::watch::passed(since, now).as_millis() as u64)
+}
+
 /// The whole of it; the primary adds its rings and pools.
 pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail {
     let tsc = dpdk::tsc();
@@ -195,6 +201,7 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
             empty_polls: block.empty_polls.load(Relaxed),
             packets: block.packets.load(Relaxed),
             rests: block.rests.load(Relaxed),
+            stuck_ms: stuck_ms(area, hand.lcore, tsc),
         });
     }
     detail.workers.sort_by_key(|w| w.cpu);

@@ -26,6 +26,7 @@ use crate::devices::{self, PortInfo};
 use crate::eal_options::NamedLcore;
 use crate::ports::Opener;
 use crate::report::Identity;
+use crate::watch::{Watch, check_primary};
 use crate::{Error, pid, threads};
 
 /// How long an id that is being freed is waited for.
@@ -67,6 +68,8 @@ pub struct Options {
     pub pcap_dir: PathBuf,
     /// Whether workers rest.
     pub poll: Poll,
+    /// When a worker counts as stuck.
+    pub stall: Duration,
     /// Forward at once, and attach the rings that a patch names.
     pub forwarding: bool,
     /// Mount of hugetlbfs.
@@ -89,6 +92,8 @@ pub struct Secondary {
     pub leases: Leases,
     /// The panel's folder.
     pub folder: Folder,
+    /// Tells others that we live.
+    pub watch: Watch,
 }
 
 /// The id and lcore ids of a process. Dropped, they are still held until the kernel ends the process: it lets go of
@@ -128,6 +133,8 @@ pub struct Joined {
     pub ringer: Ringer,
     /// Our lcores: their ids, and where they run.
     pub lcores: Vec<(u32, NamedLcore)>,
+    /// Tells others that we live.
+    pub watch: Watch,
     options: Options,
     eal: Eal,
     first: Sender<Work>,
@@ -218,7 +225,14 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
         .into_iter()
         .map(|(lease, named)| ((lease.id(), named), lease))
         .unzip();
+    let watch = Watch::start(
+        area,
+        lcores.iter().map(|(id, _): &(u32, _)| *id).collect(),
+        Some((folder.clone(), incarnation)),
+        options.stall,
+    )?;
     Ok(Joined {
+        watch,
         options: options.clone(),
         ports: dpdk::memzone::lookup_bare(devices::NAME)?,
         ringer: Ringer::new(area, folder.path()),
@@ -250,7 +264,7 @@ impl Joined {
 
     /// What opens ports in this process.
     pub fn opener(&self) -> Opener {
-        let desk = self.folder.clone();
+        let (desk, area) = (self.folder.clone(), self.area);
         Opener {
             area: self.area,
             ringer: self.ringer.clone(),
@@ -261,7 +275,10 @@ impl Joined {
             pcap_dir: self.options.pcap_dir.clone(),
             info: self.ports,
             secondary: true,
-            plug: Box::new(move |plug, port| crate::desk::ask(desk.path(), &plug.command(port))),
+            plug: Box::new(move |plug, port| {
+                check_primary(&area, &desk)?;
+                crate::desk::ask(desk.path(), &plug.command(port))
+            }),
         }
     }
 }
@@ -279,7 +296,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
     };
     let mut hands = Vec::new();
     for (id, named) in &joined.lcores {
-        let (hand, work) = crew.hire(*id, named.shown)?;
+        let (hand, work) = crew.hire(*id, named.shown, &joined.watch)?;
         joined.set_to_work(*id, Box::new(work))?;
         hands.push(hand);
     }
@@ -317,6 +334,7 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         area: joined.area,
         leases: joined.leases,
         folder: joined.folder,
+        watch: joined.watch,
     })
 }
 
@@ -404,6 +422,7 @@ impl Crew {
         &self,
         lcore: u32,
         shown: u32,
+        watch: &Watch,
     ) -> Result<(Hand, impl FnOnce(Lcore) + Send + 'static), Error> {
         let (tables, subscriber) = published(Table::default());
         let bell = Bell::new(self.area, self.folder.path(), lcore)?;
@@ -416,7 +435,9 @@ impl Crew {
             poll: self.poll,
         };
         let (pool, foreign, ringer) = (self.pool, self.foreign, self.ringer.clone());
+        let seat = watch.add(lcore, shown);
         let work = move |lcore: Lcore| {
+            seat.take();
             let cache = pool.cache(&lcore).serving(&foreign);
             let context = Context {
                 lcore,

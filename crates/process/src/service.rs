@@ -30,6 +30,7 @@ pub fn run<S: Service>(
         area,
         leases,
         folder,
+        watch,
     } = secondary::start(&start.options)?;
     let (to, events) = events::queue()?;
     let hands = console.board.hands().iter();
@@ -61,6 +62,8 @@ pub fn run<S: Service>(
     }
     drop(link);
     if service.console().shut() {
+        // Whoever gets our lcore ids next begins without a sign of life.
+        drop(watch);
         leases.let_go();
         sweep::leave(
             &folder,

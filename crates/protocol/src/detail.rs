@@ -138,6 +138,9 @@ pub struct WorkerDetail {
     pub packets: u64,
     /// Times that it went to rest.
     pub rests: u64,
+    /// Milliseconds for which it has not gone on, since it counts as stuck; `None` if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck_ms: Option<u64>,
 }
 
 /// A ring of the primary.
@@ -389,6 +392,10 @@ pub struct ProcessDetail {
     pub detail: Option<Detail>,
     /// Why there is no detail.
     pub error: Option<String>,
+    /// When it last answered, or was last connected, by the clock of the controller's machine: `2026-01-31T23:59:59Z`;
+    /// `None` if its status is `ok`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 #[cfg(test)]

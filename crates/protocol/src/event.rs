@@ -101,6 +101,20 @@ pub enum Change {
         /// The port.
         port: String,
     },
+    /// A worker of a process has not gone on for a while: it is held, or it came into a loop.
+    WorkerStuck {
+        /// The process.
+        process: String,
+        /// The CPU of the worker.
+        cpu: u32,
+    },
+    /// A worker that was stuck goes on, or has ended.
+    WorkerBack {
+        /// The process.
+        process: String,
+        /// The CPU of the worker.
+        cpu: u32,
+    },
     /// A process forwards packets from now on.
     ForwardStarted {
         /// The process.
@@ -127,6 +141,8 @@ impl Change {
             Self::PatchDeleted { .. } => "patch-deleted",
             Self::LinkUp { .. } => "link-up",
             Self::LinkDown { .. } => "link-down",
+            Self::WorkerStuck { .. } => "worker-stuck",
+            Self::WorkerBack { .. } => "worker-back",
             Self::ForwardStarted { .. } => "forward-started",
             Self::ForwardStopped { .. } => "forward-stopped",
         }

@@ -19,6 +19,7 @@ pub mod shared;
 pub mod signal;
 
 pub mod tap;
+pub mod thread;
 
 pub use error::Error;
 

@@ -27,6 +27,30 @@ pub fn is_alive(pid: u32) -> bool {
     !matches!(state, None | Some('Z' | 'X' | 'x'))
 }
 
+/// PIDs, as seen from our PID namespace, of the processes that have the file `path` open and are `pid` in their own one. Those of
+/// which the kernel tells us nothing are left out.
+#[must_use]
+pub fn holders_of(path: &Path, pid: u32) -> Vec<u32> {
+    use std::os::linux::fs::MetadataExt as _;
+    let Ok(wanted) = fs::metadata(path) else {
+        return Vec::new();
+    };
+    let same = |file: fs::DirEntry| {
+        let seen = fs::metadata(file.path());
+        seen.is_ok_and(|seen| (seen.st_dev(), seen.st_ino()) == (wanted.st_dev(), wanted.st_ino()))
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|outer| {
+        let status = fs::read_to_string(format!("/proc/{outer}/status")).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("NSpid:"));
+        let innermost = line.and_then(|line| line.rsplit('\t').next()?.parse().ok());
+        let files = fs::read_dir(format!("/proc/{outer}/fd"));
+        innermost == Some(pid) && files.into_iter().flatten().flatten().any(same)
+    })
+    .collect()
+}
+
 /// Makes the allocator give blocks of 128 kB and more back to the system when they are freed (`mallopt(3)`): by itself
 /// it takes the first such block that is freed as a sign to keep the next ones.
 pub fn keep_no_large_blocks() {

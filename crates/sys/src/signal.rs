@@ -67,6 +67,25 @@ pub fn block_all() -> Result<()> {
         .map_err(|e| Error::call("block signals", e))
 }
 
+/// Sends SIGTERM to this process: it ends as if it had been told to from outside (`kill(2)`).
+///
+/// # Errors
+/// The kernel's refusal; none is known.
+pub fn end_ourselves() -> Result<()> {
+    nix::sys::signal::kill(nix::unistd::Pid::this(), NixSignal::SIGTERM)
+        .map_err(|e| Error::call("end this process", e))
+}
+
+/// Kills a process (SIGKILL, `kill(2)`).
+///
+/// # Errors
+/// There is none of this PID, or it is not ours to kill.
+pub fn kill(pid: u32) -> Result<()> {
+    let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
+    nix::sys::signal::kill(pid, NixSignal::SIGKILL)
+        .map_err(|e| Error::call(format!("kill process {pid}"), e))
+}
+
 /// A descriptor from which SIGTERM, SIGINT and SIGCHLD are read (`signalfd(2)`).
 ///
 /// A signal sent to the process arrives here only if every thread blocks it: see [`block_all`].

@@ -128,7 +128,14 @@ impl Panel {
     /// until the controller has it.
     #[track_caller]
     pub fn start_primary(&mut self) {
+        self.start_primary_with(&[]);
+    }
+
+    /// Likewise, with further arguments.
+    #[track_caller]
+    pub fn start_primary_with(&mut self, more: &[&str]) {
         let mut command = self.primary_command();
+        command.args(more);
         self.primary = Some(Proc::spawn("spp-primary", &mut command));
         self.wait_listed(0);
     }

@@ -1,11 +1,13 @@
 //! Processes that `launch` starts: reaped at once, remembered, started again if asked for.
 
+mod hang;
 mod log;
+mod record;
 mod restart;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,8 @@ use sys::signal::CommandExt as _;
 
 use crate::children::{beside, program};
 use log::Log;
+use record::Record;
+pub use record::{Recorded, take as take_recorded};
 use restart::{Backoff, Restart};
 
 /// Programs that may be launched, by the second part of their names.
@@ -37,6 +41,12 @@ struct Launched {
     kind: &'static str,
     args: Vec<String>,
     restart: Restart,
+    /// For how long it may hang.
+    hang_limit: Option<Duration>,
+    /// For how long it has.
+    hung: Duration,
+    /// It was killed because it hung: in which way.
+    killed: Option<String>,
     backoff: Backoff,
     state: State,
     pid: Option<u32>,
@@ -57,18 +67,22 @@ pub struct Launcher {
     /// The panel's.
     file_prefix: String,
     processes: BTreeMap<u32, Launched>,
+    record: Record,
     trimmed: Instant,
+    looked: Instant,
 }
 
 impl Launcher {
     /// Logs go to `folder`, which is made when it is needed. What is launched belongs to the panel `file_prefix`, unless its
-    /// arguments name another.
-    pub fn new(folder: PathBuf, file_prefix: &str) -> Self {
+    /// arguments name another. What runs is recorded in `panel`, for the next primary.
+    pub fn new(folder: PathBuf, file_prefix: &str, panel: &Path) -> Self {
         Launcher {
             folder,
             file_prefix: file_prefix.to_owned(),
             processes: BTreeMap::new(),
+            record: Record::new(panel),
             trimmed: Instant::now(),
+            looked: Instant::now(),
         }
     }
 
@@ -92,6 +106,7 @@ impl Launcher {
         let id = number(id)?;
         let mut args = args.to_vec();
         let restart = Restart::take(&mut args)?;
+        let hang_limit = restart.take_hang_limit(&mut args)?;
         place(&mut args, &self.file_prefix);
         if let Some(Launched {
             state: State::Running(child),
@@ -108,6 +123,9 @@ impl Launcher {
             kind,
             args,
             restart,
+            hang_limit,
+            hung: Duration::ZERO,
+            killed: None,
             backoff: Backoff::default(),
             state: State::Exited,
             pid: None,
@@ -124,10 +142,12 @@ impl Launcher {
             launched.last_words = vec![e.to_string()];
         }
         self.processes.insert(id, launched);
+        self.note();
         started
     }
 
-    /// Gives the supervision of a process up: it is not started again, and forgotten unless it still runs.
+    /// Gives the supervision of a process up: it is neither started again nor killed when it hangs, and forgotten unless
+    /// it still runs.
     ///
     /// # Errors
     /// No process of this id was launched.
@@ -136,11 +156,15 @@ impl Launcher {
         let unknown = || Error::Refused(format!("no process with the id {id} was launched here"));
         let launched = self.processes.get_mut(&id).ok_or_else(unknown)?;
         match launched.state {
-            State::Running(_) => launched.restart = Restart::Never,
+            State::Running(_) => {
+                launched.restart = Restart::Never;
+                launched.hang_limit = None;
+            }
             State::Waiting(_) | State::Exited => {
                 self.processes.remove(&id);
             }
         }
+        self.note();
         Ok(())
     }
 
@@ -151,20 +175,28 @@ impl Launcher {
     pub fn leaving(&mut self, id: &str) -> Result<(), Error> {
         if let Some(launched) = self.processes.get_mut(&number(id)?) {
             launched.leaving = true;
+            self.note();
         }
         Ok(())
     }
 
     /// Reaps those that have ended, and decides what becomes of them.
     pub fn reap(&mut self) {
+        let mut any = false;
         for (id, launched) in &mut self.processes {
             if let State::Running(child) = &mut launched.state {
                 match child.try_wait() {
-                    Ok(Some(status)) => launched.ended(*id, status),
+                    Ok(Some(status)) => {
+                        launched.ended(*id, status);
+                        any = true;
+                    }
                     Ok(None) => {}
                     Err(e) => ::log::error!("{} {id} cannot be watched: {e}", launched.kind),
                 }
             }
+        }
+        if any {
+            self.note();
         }
     }
 
@@ -245,6 +277,7 @@ impl Launched {
         self.state = State::Running(child);
         self.since = now();
         self.leaving = false;
+        self.hung = Duration::ZERO;
         Ok(())
     }
 
@@ -268,7 +301,10 @@ impl Launched {
         };
         ::log::log!(level, "spp-{} {id} ended: {status}", self.kind);
         self.since = now();
-        self.exit = Some(in_words(status));
+        self.exit = Some(match self.killed.take() {
+            Some(why) => format!("{} by the primary: {why}", in_words(status)),
+            None => in_words(status),
+        });
         self.last_words = if status.success() {
             Vec::new()
         } else {
@@ -371,7 +407,7 @@ mod tests {
 
     #[test]
     fn only_our_programs_and_ids_are_launched() {
-        let mut launcher = Launcher::new("/nonexistent".into(), "p");
+        let mut launcher = Launcher::new("/nonexistent".into(), "p", Path::new("/nonexistent"));
         for (id, name, words) in [
             ("1", "sh", "cannot be launched"),
             ("1", "../spp_nfv", "cannot be launched"),

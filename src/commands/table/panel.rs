@@ -100,7 +100,8 @@ pub static PRIMARY: &[Command] = &[
                   says if it is not by then; `wait nfv ID` waits longer.\n\
                   launch nfv 1 -l 1,2 -m 512 -- -n 1 -s 127.0.0.1:6666\n\
                   With `--restart on-failure` (or always) behind `--` the primary starts it again when it has\n\
-                  ended by itself.",
+                  ended by itself: the first time at once, then after longer and longer waits. One that hangs for\n\
+                  10 s, or as long as `--hang-limit SECONDS` says (0: for ever), is killed and started again.",
         rest: &["GET /v1/processes", "PUT /launch"],
         wire: &["launch ID spp_TYPE EAL-OPTIONS -- OPTIONS"],
         action: Action::Run(launch::run),

@@ -128,6 +128,8 @@ metrics! {
         "Packets received in all polls";
     WORKER_RESTS = "spp_worker_rests", Counter, WORKER,
         "Times that the worker went to rest";
+    WORKER_STUCK = "spp_worker_stuck_seconds", Gauge, WORKER,
+        "Time for which the worker has not gone on, once it counts as stuck; 0 if it does not";
     PORT_UP = "spp_port_up", Gauge, PORT,
         "1 if the link of the port is up; absent where its kind has none";
     PORT_RX_PACKETS = "spp_port_receive_packets", Counter, PORT,

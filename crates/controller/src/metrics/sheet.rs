@@ -302,7 +302,10 @@ impl Sheet {
         each(&list::WORKER_POLLS, |w, _| w.polls.into())?;
         each(&list::WORKER_EMPTY_POLLS, |w, _| w.empty_polls.into())?;
         each(&list::WORKER_PACKETS, |w, _| w.packets.into())?;
-        each(&list::WORKER_RESTS, |w, _| w.rests.into())
+        each(&list::WORKER_RESTS, |w, _| w.rests.into())?;
+        each(&list::WORKER_STUCK, |w, _| {
+            Number::Real(w.stuck_ms.unwrap_or(0) as f64 / 1000.0)
+        })
     }
 
     /// Rings, pools and the heap, which the primary tells of.

@@ -4,7 +4,7 @@ mod link;
 mod question;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::command::MAX_COMMAND;
@@ -33,8 +33,14 @@ const MAX_PANEL_WORDS: usize = 47;
 #[derive(Debug, Clone, Error)]
 pub(crate) enum PeerError {
     /// The limit passed.
-    #[error("{name} did not answer within {limit:?}: it is busy or hangs (its log says more)")]
-    NotResponding { name: String, limit: Duration },
+    #[error(
+        "{name} did not answer within {limit:?}: it is busy or hangs (its log says more); its last answer came at {last}"
+    )]
+    NotResponding {
+        name: String,
+        limit: Duration,
+        last: String,
+    },
     /// The connection closed.
     #[error("{name} closed the connection before it answered: it has ended or is restarting")]
     Closed { name: String },
@@ -66,6 +72,8 @@ pub(crate) struct Peer {
     questions: Questions,
     closing: Notify,
     responding: AtomicBool,
+    /// When it last answered, in seconds since 1970.
+    answered: AtomicI64,
     leaving: AtomicBool,
     touched: Notify,
     /// How long its answers took.
@@ -100,6 +108,7 @@ impl Peer {
             questions: Questions::default(),
             closing: Notify::new(),
             responding: AtomicBool::new(true),
+            answered: AtomicI64::new(seconds()),
             leaving: AtomicBool::new(false),
             touched: Notify::new(),
             times: Times::default(),
@@ -121,6 +130,20 @@ impl Peer {
     /// Whether it answered when it was last asked.
     pub fn is_responding(&self) -> bool {
         self.responding.load(Ordering::Relaxed)
+    }
+
+    /// When it last answered; registering is an answer.
+    pub fn last_answer(&self) -> String {
+        in_utc(self.answered.load(Ordering::Relaxed))
+    }
+
+    /// It does not answer.
+    pub fn not_responding(&self, limit: Duration) -> PeerError {
+        PeerError::NotResponding {
+            name: self.name(),
+            limit,
+            last: self.last_answer(),
+        }
     }
 
     /// Closes the connection once the command that runs on it is done.
@@ -180,10 +203,7 @@ impl Peer {
             .await
             .unwrap_or(Err(LinkError::Timeout))
             .map_err(|error| match error {
-                LinkError::Timeout => PeerError::NotResponding {
-                    name: name(),
-                    limit,
-                },
+                LinkError::Timeout => self.not_responding(limit),
                 LinkError::Closed => PeerError::Closed { name: name() },
                 LinkError::Nonsense(words) => PeerError::Nonsense {
                     name: name(),
@@ -223,6 +243,16 @@ impl Peer {
             words,
         })
     }
+}
+
+/// Now, in seconds since 1970 by the clock of the wall.
+fn seconds() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// A time as it is shown: `2026-01-31T23:59:59Z`.
+pub(crate) fn in_utc(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|e| e.to_string(), |time| time.to_string())
 }
 
 /// `primary` or `nfv 1`.
@@ -349,6 +379,9 @@ impl Actor {
     }
 
     fn set_responding(&self, now: bool) {
+        if now {
+            self.peer.answered.store(seconds(), Ordering::Relaxed);
+        }
         let before = self.peer.responding.swap(now, Ordering::Relaxed);
         match (before, now) {
             (true, false) => log::warn!("{} does not respond", self.peer.name()),

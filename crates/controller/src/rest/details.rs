@@ -10,7 +10,7 @@ use super::answer::{Answer, Json};
 use super::body::{Params, path_number};
 use super::errors::RestError;
 use crate::change;
-use crate::peer::{Peer, PeerError, process_name};
+use crate::peer::{Peer, PeerError, in_utc, process_name};
 use crate::table::Gone;
 
 /// Every process about itself: the one that does not answer, and the one that is gone, too.
@@ -76,6 +76,7 @@ async fn of_peer(shared: &Shared, peer: &Peer) -> ProcessDetail {
         status: status.to_owned(),
         detail,
         error,
+        since: (status != "ok").then(|| peer.last_answer()),
     }
 }
 
@@ -101,11 +102,13 @@ pub(crate) async fn ask(shared: &Shared, peer: &Peer) -> Answer<Detail> {
 fn of_gone(gone: &Gone) -> ProcessDetail {
     let name = process_name(gone.kind, gone.id);
     let seconds = gone.since.elapsed().as_secs();
+    let now = jiff::Timestamp::now().as_second();
     ProcessDetail {
         kind: gone.kind.to_string(),
         client_id: gone.id,
         status: "gone".to_owned(),
         detail: None,
         error: Some(format!("{name}: {}, {seconds} s ago", gone.reason)),
+        since: Some(in_utc(now.saturating_sub_unsigned(seconds))),
     }
 }

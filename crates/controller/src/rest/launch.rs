@@ -48,11 +48,18 @@ const EAL: [&str; 35] = [
 /// Options of a program by its name, in their order.
 fn application(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
-        "spp_nfv" | "spp-nfv" => &["-n", "-s", "--vhost-client"],
+        "spp_nfv" | "spp-nfv" => &["-n", "-s", "--vhost-client", HANG_LIMIT],
         "spp_vf" | "spp-vf" | "spp_mirror" | "spp-mirror" => {
-            &["--client-id", "-s", "--vhost-client"]
+            &["--client-id", "-s", "--vhost-client", HANG_LIMIT]
         }
-        "spp_pcap" | "spp-pcap" => &["--client-id", "-s", "-c", "--out-dir", "--fsize"],
+        "spp_pcap" | "spp-pcap" => &[
+            "--client-id",
+            "-s",
+            "-c",
+            "--out-dir",
+            "--fsize",
+            HANG_LIMIT,
+        ],
         _ => return None,
     })
 }
@@ -63,12 +70,15 @@ const RESTART: &str = "--restart";
 /// Its values.
 const RESTARTS: [&str; 3] = ["never", "on-failure", "always"];
 
+/// Likewise: for how many seconds the process may hang before it is killed.
+const HANG_LIMIT: &str = "--hang-limit";
+
 /// What goes to the primary.
 #[derive(Debug)]
 pub(crate) struct Order {
     /// The command.
     pub command: String,
-    /// Whether it says when the process is started again, which the original's primary does not know.
+    /// Whether it says when the process is started again or killed, which the original's primary does not know.
     pub restarts: bool,
 }
 
@@ -106,7 +116,7 @@ pub(crate) fn order(fields: &Fields) -> Answer<Order> {
     }
     Ok(Order {
         command: words.join(" "),
-        restarts: restart.is_some(),
+        restarts: restart.is_some() || app.optional(HANG_LIMIT).is_some(),
     })
 }
 

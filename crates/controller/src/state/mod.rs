@@ -148,10 +148,7 @@ impl State {
     pub async fn wait_turn(&self, peer: &Peer, limit: Duration) -> Result<Held, RestError> {
         let deadline = Instant::now() + limit;
         let turn = self.turn(name_of(peer));
-        let late = || PeerError::NotResponding {
-            name: peer.name(),
-            limit,
-        };
+        let late = || peer.not_responding(limit);
         if self.keeps() {
             let mut ready = turn.ready.subscribe();
             let open = |serial: &Option<u64>| serial.is_some_and(|serial| serial >= peer.serial);

@@ -130,6 +130,7 @@ fn ours(kind: ProcessKind, args: &[String]) -> Result<(Start, CopyMode), Error> 
         vhost_mode: args.common.vhost_mode(),
         pcap_dir: args.common.pcap_dir,
         poll: args.polling.poll(),
+        stall: args.polling.stall()?,
         forwarding: true,
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
@@ -157,7 +158,7 @@ fn original(kind: ProcessKind, eal: &[String], own: &[String]) -> Result<(Start,
         vhost_mode: vhost_mode(own.vhost_client),
         // Components move packets as soon as they are complete.
         forwarding: true,
-        ..original_options(kind.word(), own.client.client_id, eal, main, workers)
+        ..original_options(kind.word(), own.client.client_id, eal, main, workers)?
     };
     let start = Start {
         options,

@@ -23,7 +23,9 @@ pub enum Slot {
 }
 
 impl Slot {
-    pub(super) fn path(self, folder: &Folder) -> PathBuf {
+    /// The file of its lease.
+    #[must_use]
+    pub fn path(self, folder: &Folder) -> PathBuf {
         match self {
             Self::Id(number) => folder.file(&format!("id-{number}.lock")),
             Self::Lcore(number) => folder.file(&format!("lcore-{number}.lock")),

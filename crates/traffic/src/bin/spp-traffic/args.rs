@@ -230,6 +230,7 @@ impl Args {
             vhost_mode: self.common.vhost_mode(),
             pcap_dir: self.common.pcap_dir.clone(),
             poll: Poll::Busy,
+            stall: process::watch::STALL,
             forwarding: false,
             huge_dir: self.common.huge_dir.clone(),
             eal: self.common.eal.clone(),
