@@ -13,7 +13,7 @@ use process::eal_options::NamedLcore;
 use process::ports::{Opener, Plug, Plugger};
 use process::report::Identity;
 use process::secondary::{Crew, Placement, holder_names, place};
-use process::{Error, VERSION, sweep};
+use process::{Error, VERSION, capabilities, sweep};
 use registry::Incarnation;
 use registry::announce::{Panel, PanelInfo, PoolInfo};
 use registry::folder::{Folder, runtime_dir};
@@ -103,7 +103,7 @@ fn raise(
         )));
     }
     for vdev in &options.vdevs {
-        process::capabilities::check(vdev)?;
+        capabilities::check(vdev)?;
     }
     let plan = memory::plan(
         options,
@@ -139,6 +139,11 @@ fn raise(
     config.pci = pci;
     config.vdevs = options.vdevs.clone();
     config.extra = options.eal.clone();
+    if options.confinement.off {
+        log::warn!("not confined (--no-confine): all capabilities are kept");
+    } else {
+        process::confine::drop_capabilities(capabilities::of_primary(&options.vdevs, pci));
+    }
     let begun = Instant::now();
     let (house, eal) = House::start(config)?;
     log::info!(
@@ -217,6 +222,7 @@ fn raise(
             lcores,
             rings: options.rings,
             vhost_dir: options.vhost_dir.clone(),
+            vhost_owner: options.confinement.owner,
             vhost_mode: options.vhost_mode,
             pcap_dir: options.pcap_dir.clone(),
             info,
@@ -262,6 +268,8 @@ fn raise(
             .as_ref()
             .and_then(|c| address(c.secondary)),
         vhost_dir: options.vhost_dir.clone(),
+        vhost_owner: options.confinement.owner,
+        capabilities: capabilities::of_secondaries(&options.vdevs),
         rings: options.rings,
         ring_size: options.ring_size,
         pool: PoolInfo {

@@ -103,6 +103,8 @@ fn options(args: &Args) -> Result<Options, Error> {
         pcap_dir: args.common.pcap_dir.clone(),
         poll: Poll::Busy,
         forwarding: false,
+        controller: None,
+        confinement: args.common.confining.confinement(),
         huge_dir: args.common.huge_dir.clone(),
         eal: args.common.eal.clone(),
     })
@@ -112,6 +114,7 @@ fn start(args: &Args) -> Result<bool, Error> {
     let (plan, options) = (plan(args)?, options(args)?);
     logging::start(args.common.log_level);
     sys::signal::block_all()?;
+    sys::proc::keep_files_private();
     let refused = |e: RunError| match e {
         RunError::Process(e) => e,
         other => Error::Refused(other.to_string()),
