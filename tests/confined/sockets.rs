@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use testbed::{Panel, TestPmd, machine, wait_until};
 
-use crate::LIMIT;
+use crate::{LIMIT, status};
 
 const USER: u32 = 61_723;
 const GROUP: u32 = 61_724;
@@ -33,6 +33,8 @@ fn sockets_are_for_the_panels_user_alone_whatever_the_umask() {
     for name in ["sock1", "memif1"] {
         assert_eq!(who(&panel.vhost_dir().join(name)), (0, 0, 0o600), "{name}");
     }
+    // Nor for a moment before they had that mode.
+    assert_eq!(status(nfv.pid(), "Umask"), "0077");
     assert!(nfv.terminate(LIMIT).success());
     panel.finish();
 }
