@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds SPP in release mode and installs it: the binaries under both spellings of their names
 # (spp-nfv, and spp_nfv as a link), the documentation, the man page, completion for bash, zsh and
-# fish, and sample plugins. --uninstall takes all of it away again.
+# fish, units for systemd, and sample plugins. --uninstall takes all of it away again.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -129,6 +129,13 @@ done
 put 0644 completions/spp.bash share/bash-completion/completions/spp
 put 0644 completions/_spp share/zsh/site-functions/_spp
 put 0644 completions/spp.fish share/fish/vendor_completions.d/spp.fish
+# systemd looks there itself, under /usr/local and /usr.
+UNIT=$(mktemp)
+trap 'rm -f -- "$UNIT"' EXIT
+for unit in systemd/*.service; do
+    sed "s|@BINDIR@|${PREFIX//|/\\|}/bin|" "$unit" >"$UNIT"
+    put 0644 "$UNIT" "lib/systemd/system/${unit##*/}"
+done
 for plugin in plugins/*; do
     put 0755 "$plugin" "share/spp/plugins/${plugin##*/}"
 done

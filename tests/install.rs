@@ -117,6 +117,12 @@ fn what_is_installed_runs_under_both_spellings_and_goes_without_a_trace() {
     ] {
         assert!(share.join(name).is_file(), "{name}");
     }
+    let units = dest.join("opt/panel/lib/systemd/system");
+    let unit = fs::read_to_string(units.join("spp-nfv@.service")).expect("a unit");
+    assert!(
+        unit.contains("\nExecStart=/opt/panel/bin/spp-nfv --sec-id %i\n"),
+        "{unit}"
+    );
     // A plugin is found from where it is installed.
     let mut shell = Command::new(bin.join("spp"));
     shell.args(["-f", "-"]).env_remove("SPP_PLUGINS");

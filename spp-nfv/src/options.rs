@@ -6,6 +6,7 @@ use process::cli::{
     Common, Joining, Polling, Registering, Start, Workers, endpoint, original_lcores,
     original_options, vhost_mode,
 };
+use process::confine::Confining;
 use process::eal_options::{EalOptions, split_original};
 use process::secondary::Options;
 
@@ -40,6 +41,8 @@ struct Original {
     server: String,
     #[arg(long)]
     vhost_client: bool,
+    #[command(flatten)]
+    confining: Confining,
 }
 
 /// Reads the command line (without the program's name); clap's own messages end the process.
@@ -64,12 +67,13 @@ fn ours(args: &[String]) -> Result<Start, Error> {
         poll: args.polling.poll(),
         stall: args.polling.stall()?,
         forwarding: !args.idle,
+        controller: args.registering.controller()?,
+        confinement: args.common.confining.confinement(),
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
     };
     Ok(Start {
         options,
-        controller: args.registering.controller()?,
         log_level: args.common.log_level,
     })
 }
@@ -83,11 +87,12 @@ fn original(eal: &[String], own: &[String]) -> Result<Start, Error> {
     }
     let options = Options {
         vhost_mode: vhost_mode(own.vhost_client),
+        controller: Some(endpoint("-s", own.server)?),
+        confinement: own.confining.confinement(),
         ..original_options("nfv", own.id, eal, main, workers)?
     };
     Ok(Start {
         options,
-        controller: Some(endpoint("-s", own.server)?),
         log_level: log::LevelFilter::Info,
     })
 }
@@ -105,7 +110,7 @@ mod tests {
     #[test]
     fn the_new_form_forwards_at_once_and_the_originals_idles() {
         let new = parse(&words("--sec-id 3 --lcores 1")).unwrap();
-        assert!(new.options.forwarding && new.controller.is_none());
+        assert!(new.options.forwarding && new.options.controller.is_none());
         assert_eq!(
             (new.options.id, new.options.file_prefix.as_str()),
             (3, "spp")
@@ -114,7 +119,7 @@ mod tests {
         assert!(!old.options.forwarding);
         assert_eq!(old.options.main_lcore, Some(1));
         assert_eq!(old.options.vhost_mode, VhostMode::Client);
-        assert_eq!(old.controller.as_deref(), Some("127.0.0.1:6666"));
+        assert_eq!(old.options.controller.as_deref(), Some("127.0.0.1:6666"));
         assert!(
             matches!(&old.options.placement, Placement::On(w) if w.len() == 1 && w[0].cpu == 2)
         );

@@ -7,11 +7,12 @@ mod pcap;
 
 use std::process::ExitCode;
 
+use capture::Capture;
 use options::Asked;
 use pcap::Pcap;
 use process::events::{self, End};
 use process::secondary::{self, Secondary};
-use process::{Error, desk, link::Link, logging, sweep};
+use process::{Error, confine, desk, link::Link, logging, sweep};
 
 fn start() -> Result<bool, Error> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -23,8 +24,10 @@ fn start() -> Result<bool, Error> {
     } = options::parse(&args)?;
     logging::start(start.log_level);
     sys::signal::block_all()?;
+    sys::proc::keep_files_private();
     // Before anything else is taken: what is wrong with the filter shows at once.
-    let capture = capture::Capture::new(plan).map_err(|e| Error::Usage(e.to_string()))?;
+    let unfit = |e: capture::CaptureError| Error::Usage(e.to_string());
+    Capture::check(&plan).map_err(unfit)?;
     let Secondary {
         info,
         identity,
@@ -34,6 +37,8 @@ fn start() -> Result<bool, Error> {
         folder,
         watch,
     } = secondary::start(&start.options)?;
+    // Its threads inherit what is left to a process that has joined a panel.
+    let capture = Capture::new(plan).map_err(unfit)?;
     let (to, events) = events::queue()?;
     let id = identity.id;
     let mut pcap = Pcap::new(identity, console, area, capture, port, shown)?;
@@ -46,10 +51,10 @@ fn start() -> Result<bool, Error> {
                 start.options.file_prefix,
                 pcap.summary()
             );
-            let controller = start.controller.or(info.controller_secondary);
-            let link = controller
-                .map(|address| Link::start(address, to))
+            let link = confine::controller(&start.options, &info)
+                .map(|address| Link::start(address.to_owned(), to))
                 .transpose()?;
+            confine::after_start(&start.options, &info);
             sys::proc::sd_notify("READY=1")?;
             let end = events::run(&mut pcap, events);
             if end == End::Command

@@ -10,6 +10,7 @@ use process::Error;
 use process::cli::{
     Common, Joining, OriginalClient, Polling, Registering, Start, original_lcores, original_options,
 };
+use process::confine::Confinement;
 use process::eal_options::{EalOptions, NamedLcore, lcore_map, split_original};
 use process::secondary::{Options, Placement};
 use protocol::port::PortName;
@@ -174,6 +175,19 @@ fn check_folder(dir: &Path) -> Result<(), Error> {
     }
 }
 
+/// What a capture writes: its folder; or the file or pipe, if it is there, else the folder in which it will be.
+fn written(target: &Target) -> PathBuf {
+    match target {
+        Target::Folder { dir, .. } => dir.clone(),
+        Target::Stream(path) if path.exists() => path.clone(),
+        Target::Stream(path) => match path.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => ".".into(),
+        },
+        Target::Output => "/dev/stdout".into(),
+    }
+}
+
 /// The port as files are named after it: `ring0`, `phy0nq1`.
 fn in_names(port: PortName) -> String {
     port.to_string().replace(':', "")
@@ -256,13 +270,17 @@ fn ours(args: &[String]) -> Result<Asked, Error> {
         poll: args.polling.poll(),
         stall: args.polling.stall()?,
         forwarding: !args.idle,
+        controller: args.registering.controller()?,
+        confinement: Confinement {
+            files: vec![written(&plan.target)],
+            ..args.common.confining.confinement()
+        },
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
     };
     Ok(Asked {
         start: Start {
             options,
-            controller: args.registering.controller()?,
             log_level: args.common.log_level,
         },
         port,
@@ -281,6 +299,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Asked, Error> {
             "there is no lcore for a writer: name at least three, for instance -l 1-3".into(),
         ));
     }
+    let id = own.client.client_id;
     let port = own.what.port()?;
     let plan = Plan {
         port: port.report(),
@@ -296,8 +315,14 @@ fn original(eal: &[String], own: &[String]) -> Result<Asked, Error> {
     };
     Ok(Asked {
         start: Start {
-            options: original_options("pcap", own.client.client_id, eal, main, vec![receiver])?,
-            controller: Some(own.client.controller()?),
+            options: Options {
+                confinement: Confinement {
+                    files: vec![written(&plan.target)],
+                    ..own.client.confining.confinement()
+                },
+                controller: Some(own.client.controller()?),
+                ..original_options("pcap", id, eal, main, vec![receiver])?
+            },
             log_level: log::LevelFilter::Info,
         },
         port,
@@ -317,7 +342,7 @@ mod tests {
     #[test]
     fn the_new_form_captures_at_once_and_the_originals_idles() {
         let new = parse(&words("--sec-id 3 -c ring:0")).unwrap();
-        assert!(new.start.options.forwarding && new.start.controller.is_none());
+        assert!(new.start.options.forwarding && new.start.options.controller.is_none());
         assert_eq!(
             (new.plan.port.as_str(), new.plan.writers),
             ("ring:0", vec![None])
@@ -329,7 +354,10 @@ mod tests {
         .unwrap();
         assert!(!old.start.options.forwarding);
         assert_eq!(old.start.options.main_lcore, Some(1));
-        assert_eq!(old.start.controller.as_deref(), Some("127.0.0.1:6666"));
+        assert_eq!(
+            old.start.options.controller.as_deref(),
+            Some("127.0.0.1:6666")
+        );
         assert_eq!(
             (old.plan.port.as_str(), old.plan.port_in_names.as_str()),
             ("phy:0 nq 1", "phy0nq1")

@@ -14,7 +14,7 @@ use process::ports::{Opener, Plugger};
 use process::report::Identity;
 use process::secondary::{Crew, Placement, holder_names, place};
 use process::watch::Watch;
-use process::{Error, VERSION, sweep};
+use process::{Error, VERSION, capabilities, sweep};
 use registry::Incarnation;
 use registry::announce::{Panel, PanelInfo, PoolInfo};
 use registry::folder::{Folder, runtime_dir};
@@ -112,7 +112,7 @@ fn raise(
         )));
     }
     for vdev in &options.vdevs {
-        process::capabilities::check(vdev)?;
+        capabilities::check(vdev)?;
     }
     let plan = memory::plan(
         options,
@@ -148,6 +148,11 @@ fn raise(
     config.pci = pci;
     config.vdevs = options.vdevs.clone();
     config.extra = options.eal.clone();
+    if options.confinement.off {
+        log::warn!("not confined (--no-confine): all capabilities are kept");
+    } else {
+        process::confine::drop_capabilities(capabilities::of_primary(&options.vdevs, pci));
+    }
     let begun = Instant::now();
     let (house, eal) = House::start(config)?;
     log::info!(
@@ -225,6 +230,7 @@ fn raise(
             lcores,
             rings: options.rings,
             vhost_dir: options.vhost_dir.clone(),
+            vhost_owner: options.confinement.owner,
             vhost_mode: options.vhost_mode,
             pcap_dir: options.pcap_dir.clone(),
             info,
@@ -270,6 +276,8 @@ fn raise(
             .as_ref()
             .and_then(|c| address(c.secondary)),
         vhost_dir: options.vhost_dir.clone(),
+        vhost_owner: options.confinement.owner,
+        capabilities: capabilities::of_secondaries(&options.vdevs),
         rings: options.rings,
         ring_size: options.ring_size,
         pool: PoolInfo {

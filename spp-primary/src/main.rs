@@ -26,6 +26,7 @@ fn start() -> Result<(), Error> {
     // The audit of the pool takes more than a megabyte.
     sys::proc::keep_no_large_blocks();
     sys::signal::block_all()?;
+    sys::proc::keep_files_private();
     let (to, events) = events::queue()?;
     let boot::Booted {
         mut primary,

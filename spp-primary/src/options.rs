@@ -7,6 +7,7 @@ use clap::{Parser, ValueEnum};
 use panel::Poll;
 use process::Error;
 use process::cli::{Common, Polling, stall_of_environment, vhost_mode};
+use process::confine::{Confinement, Confining};
 use process::eal_options::{EalOptions, NamedLcore, lcore_map, split_original};
 use protocol::command::VhostMode;
 
@@ -118,6 +119,8 @@ struct Original {
     disp_stats: bool,
     #[arg(long)]
     vhost_client: bool,
+    #[command(flatten)]
+    confining: Confining,
     /// `P rxq R txq T`
     #[arg(long, num_args = 5, value_names = ["P", "rxq", "R", "txq", "T"])]
     port_num: Vec<String>,
@@ -165,6 +168,8 @@ pub struct Options {
     pub vhost_mode: VhostMode,
     /// Where capture files lie.
     pub pcap_dir: PathBuf,
+    /// What is given up, and whose sockets are.
+    pub confinement: Confinement,
     /// The controller, if there is one.
     pub controller: Option<Controller>,
     /// Whether workers rest.
@@ -239,6 +244,7 @@ fn ours(args: &[String]) -> Result<Options, Error> {
         vhost_dir: args.vhost_dir,
         vhost_mode: args.common.vhost_mode(),
         pcap_dir: args.common.pcap_dir,
+        confinement: args.common.confining.confinement(),
         controller,
         poll: args.polling.poll(),
         stall: args.polling.stall()?,
@@ -337,6 +343,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Options, Error> {
         vhost_dir: "/tmp".into(),
         vhost_mode: vhost_mode(own.vhost_client),
         pcap_dir: "/tmp".into(),
+        confinement: own.confining.confinement(),
         // Secondaries register beside the primary's port by the original's convention.
         controller: Some(Controller {
             address,

@@ -91,31 +91,48 @@ pub struct Left {
     pub lost: u64,
 }
 
+/// The filter, if there is one.
+fn filter(plan: &Plan) -> Result<Option<Filter>, CaptureError> {
+    let text = plan.filter.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let filter = Filter::compile(text, plan.snaplen).map_err(|words| CaptureError::Filter {
+        text: text.into(),
+        words,
+    })?;
+    Ok(Some(filter))
+}
+
+fn check_cpus(plan: &Plan) -> Result<(), CaptureError> {
+    let allowed = CpuSet::of_current_thread()?;
+    let cpus = plan.writers.iter().flatten();
+    match cpus.copied().find(|cpu| !allowed.contains(*cpu)) {
+        None => Ok(()),
+        Some(cpu) => Err(CaptureError::Cpu {
+            cpu,
+            allowed: allowed.to_vec(),
+        }),
+    }
+}
+
 impl Capture {
+    /// Finds what is wrong with a plan, and starts no thread.
+    ///
+    /// # Errors
+    /// The filter, a CPU.
+    pub fn check(plan: &Plan) -> Result<(), CaptureError> {
+        filter(plan)?;
+        check_cpus(plan)
+    }
+
     /// Prepares everything; nothing is written yet.
     ///
     /// # Errors
-    /// The filter, a CPU, the kernel.
+    /// As [`Capture::check`]; the kernel.
     pub fn new(plan: Plan) -> Result<Self, CaptureError> {
-        let filter =
-            match plan.filter.trim() {
-                "" => None,
-                text => Some(Filter::compile(text, plan.snaplen).map_err(|words| {
-                    CaptureError::Filter {
-                        text: text.into(),
-                        words,
-                    }
-                })?),
-            };
-        let allowed = CpuSet::of_current_thread()?;
-        for cpu in plan.writers.iter().flatten() {
-            if !allowed.contains(*cpu) {
-                return Err(CaptureError::Cpu {
-                    cpu: *cpu,
-                    allowed: allowed.to_vec(),
-                });
-            }
-        }
+        let filter = filter(&plan)?;
+        check_cpus(&plan)?;
         let chunks = plan.buffer_mb * 1024 * 1024 / CHUNK;
         let (feeds, outlets): (Vec<_>, Vec<_>) = plan.writers.iter().map(|_| lane(chunks)).unzip();
         let (clock, lines) = Clock::new();

@@ -7,6 +7,7 @@
 
 mod change;
 mod config;
+pub mod confine;
 mod cpu;
 mod events;
 mod listener;

@@ -1,11 +1,55 @@
-//! Which virtual devices an ordinary user cannot have.
+//! Which virtual devices an ordinary user cannot have, and what drivers need.
+
+use sys::capabilities::Capability;
 
 use crate::Error;
 
-/// `capabilities(7)`: number and name.
-type Capability = (u32, &'static str);
-const NET_ADMIN: Capability = (12, "CAP_NET_ADMIN");
-const NET_RAW: Capability = (13, "CAP_NET_RAW");
+const NET_ADMIN: Capability = Capability::NET_ADMIN;
+const NET_RAW: Capability = Capability::NET_RAW;
+
+/// What drivers of PCI devices may need in every process: physical addresses, ports of the machine, locked memory, and what
+/// those need that share a device with the kernel.
+pub const PCI: &[Capability] = &[
+    Capability::IPC_LOCK,
+    Capability::NET_ADMIN,
+    Capability::NET_RAW,
+    Capability::SYS_ADMIN,
+    Capability::SYS_RAWIO,
+];
+
+/// What a primary keeps: network devices, which it makes at any time; files and processes of others, for it cleans up after them; what it
+/// hands to the controller. And with PCI devices, what these need.
+pub fn of_primary(vdevs: &[String], pci: bool) -> u64 {
+    use Capability as C;
+    let mut all = vec![
+        C::CHOWN,
+        C::DAC_OVERRIDE,
+        C::DAC_READ_SEARCH,
+        C::FOWNER,
+        C::KILL,
+        C::NET_ADMIN,
+        C::NET_BIND_SERVICE,
+        C::NET_RAW,
+        C::IPC_LOCK,
+        C::SYS_NICE,
+        C::SYS_RESOURCE,
+    ];
+    if pci {
+        all.extend(PCI);
+    }
+    // The kernel takes its programs from who has this.
+    if vdevs.iter().any(|vdev| vdev.starts_with("net_af_xdp")) {
+        all.extend([C::BPF, C::SYS_ADMIN]);
+    }
+    all.iter().fold(0, |set, c| set | c.bit())
+}
+
+/// What secondaries need for these devices, each of which they open themselves; of others the primary hands over what it opened.
+pub fn of_secondaries(vdevs: &[String]) -> u64 {
+    let pcap = |vdev: &&String| vdev.starts_with("net_pcap") || vdev.starts_with("eth_pcap");
+    let needed = vdevs.iter().filter(pcap).flat_map(|vdev| needed(vdev));
+    needed.fold(0, |set, c| set | c.bit())
+}
 
 /// What the driver of `vdev` (an argument of `--vdev`) has to be allowed.
 fn needed(vdev: &str) -> &'static [Capability] {
@@ -27,15 +71,15 @@ fn needed(vdev: &str) -> &'static [Capability] {
 
 /// Refuses a virtual device that needs capabilities which this process has not, by their names.
 pub fn check(vdev: &str) -> Result<(), Error> {
-    let have = sys::proc::effective_capabilities()?;
+    let have = sys::capabilities::effective()?;
     refuse(vdev, have).map_or(Ok(()), |words| Err(Error::Refused(words)))
 }
 
 fn refuse(vdev: &str, have: u64) -> Option<String> {
     let lacking: Vec<&str> = needed(vdev)
         .iter()
-        .filter(|(bit, _)| have >> bit & 1 == 0)
-        .map(|(_, name)| *name)
+        .filter(|capability| have & capability.bit() == 0)
+        .map(|capability| capability.name())
         .collect();
     let name = vdev.split(',').next().unwrap_or(vdev);
     (!lacking.is_empty()).then(|| {
@@ -50,6 +94,14 @@ fn refuse(vdev: &str, have: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_devices_that_secondaries_open_themselves_need_something_there() {
+        let of = |vdev: &str| of_secondaries(&[vdev.to_owned()]);
+        assert_eq!(of("net_pcap0,iface=eth0"), NET_RAW.bit());
+        assert_eq!(of("net_pcap0,rx_pcap=file"), 0);
+        assert_eq!(of("net_tap0,iface=tap0"), 0);
+    }
 
     #[test]
     fn what_lacks_is_named() {

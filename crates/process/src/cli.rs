@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use protocol::command::VhostMode;
 
 use crate::Error;
+use crate::confine::{Confinement, Confining};
 use crate::eal_options::{EalOptions, NamedLcore, lcore_map};
 use crate::secondary::{Options, Placement};
 use crate::watch::STALL;
@@ -20,8 +21,6 @@ const SHORTEST_STALL: Duration = Duration::from_millis(500);
 pub struct Start {
     /// How the process starts.
     pub options: Options,
-    /// Where it registers, if not where the primary says.
-    pub controller: Option<String>,
     /// What is logged.
     pub log_level: log::LevelFilter,
 }
@@ -46,6 +45,9 @@ pub struct Common {
     /// Mount of hugetlbfs
     #[arg(long, value_name = "DIR", env = "SPP_HUGE_DIR")]
     pub huge_dir: Option<PathBuf>,
+    /// What it gives up
+    #[command(flatten)]
+    pub confining: Confining,
     /// An argument for DPDK's EAL as it is (repeatable)
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub eal: Vec<String>,
@@ -250,6 +252,8 @@ pub fn original_options(
         poll: panel::Poll::Adaptive,
         stall: stall_of_environment()?,
         forwarding: false,
+        controller: None,
+        confinement: Confinement::default(),
         huge_dir: eal.huge_dir,
         eal: eal.extra,
     })
@@ -288,6 +292,9 @@ pub struct OriginalClient {
     pub client_id: u32,
     #[arg(short = 's', value_name = "HOST:PORT")]
     server: String,
+    /// What it gives up
+    #[command(flatten)]
+    pub confining: Confining,
 }
 
 impl OriginalClient {

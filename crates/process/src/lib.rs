@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod cli;
 pub mod commands;
 pub mod components;
+pub mod confine;
 pub mod desk;
 pub mod devices;
 pub mod eal_options;

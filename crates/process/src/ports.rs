@@ -12,6 +12,7 @@ use panel::port::Stay;
 use panel::{Area, Port, PortCode, PortKind};
 use protocol::command::VhostMode;
 use protocol::port::PortName;
+use sys::owner::{Owner, settle_socket};
 
 use crate::Error;
 use crate::devices::{
@@ -33,6 +34,8 @@ pub struct Opener {
     pub rings: u32,
     /// Where vhost sockets lie.
     pub vhost_dir: PathBuf,
+    /// Whose the sockets are, if not this process's user's.
+    pub vhost_owner: Option<Owner>,
     /// Where capture files lie.
     pub pcap_dir: PathBuf,
     /// Who makes a vhost socket unless the command says.
@@ -196,17 +199,23 @@ impl Opener {
         if mode == VhostMode::Server {
             clear_stale_socket(Path::new(path))?;
         }
-        let mode = match mode {
+        let side = match mode {
             VhostMode::Server => Mode::Server,
             VhostMode::Client => Mode::Client,
         };
-        Ok(Port::vhost(code, Vhost::open(path, mode, self.waker())?))
+        let vhost = Vhost::open(path, side, self.waker())?;
+        if mode == VhostMode::Server {
+            settle_socket(Path::new(path), self.vhost_owner)?;
+        }
+        Ok(Port::vhost(code, vhost))
     }
 
     fn memif(&self, code: PortCode, n: u16) -> Result<Port, Error> {
         let path = self.vhost_dir.join(format!("memif{n}"));
         clear_stale_socket(&path)?;
-        Ok(Port::memif(code, Memif::open(&path, self.waker())?))
+        let memif = Memif::open(&path, self.waker())?;
+        settle_socket(&path, self.vhost_owner)?;
+        Ok(Port::memif(code, memif))
     }
 
     /// Wakes our workers when a peer has come.

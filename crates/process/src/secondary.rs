@@ -22,6 +22,7 @@ use sys::affinity::CpuSet;
 use sys::lock::FileLock;
 
 use crate::commands::Console;
+use crate::confine::{self, Confinement};
 use crate::devices::{self, PortInfo};
 use crate::eal_options::NamedLcore;
 use crate::ports::Opener;
@@ -72,6 +73,10 @@ pub struct Options {
     pub stall: Duration,
     /// Forward at once, and attach the rings that a patch names.
     pub forwarding: bool,
+    /// Where it registers, if not where the primary says.
+    pub controller: Option<String>,
+    /// What it gives up.
+    pub confinement: Confinement,
     /// Mount of hugetlbfs.
     pub huge_dir: Option<PathBuf>,
     /// Further EAL arguments.
@@ -161,6 +166,7 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
         )));
     }
     let pid = pid::settle(&folder)?;
+    confine::before_start(options, &info, &dir);
     let incarnation = Incarnation::new()?;
     let holder = Holder {
         kind: options.kind.into(),
@@ -271,6 +277,7 @@ impl Joined {
             lcores: self.lcores.iter().map(|(id, _)| *id).collect(),
             rings: self.info.rings,
             vhost_dir: self.info.vhost_dir.clone(),
+            vhost_owner: self.options.confinement.owner.or(self.info.vhost_owner),
             vhost_mode: self.options.vhost_mode,
             pcap_dir: self.options.pcap_dir.clone(),
             info: self.ports,

@@ -5,7 +5,7 @@ use crate::commands::Console;
 use crate::events::{self, End, Process};
 use crate::report::Identity;
 use crate::secondary::{self, Secondary};
-use crate::{Error, desk, link::Link, logging, report, sweep};
+use crate::{Error, confine, desk, link::Link, logging, report, sweep};
 
 /// What the frame needs of a process beside its commands.
 pub trait Service: Process {
@@ -23,6 +23,7 @@ pub fn run<S: Service>(
 ) -> Result<(), Error> {
     logging::start(start.log_level);
     sys::signal::block_all()?;
+    sys::proc::keep_files_private();
     let Secondary {
         info,
         identity,
@@ -43,15 +44,15 @@ pub fn run<S: Service>(
         workers.join(", "),
         report::status(&console.board)
     );
-    let controller = start.controller.or(info.controller_secondary);
-    let link = controller
-        .map(|address| Link::start(address, to))
+    let link = confine::controller(&start.options, &info)
+        .map(|address| Link::start(address.to_owned(), to))
         .transpose()?;
     if link.is_none() {
         log::warn!(
             "the primary announces no controller (--no-ctl): this process takes no commands"
         );
     }
+    confine::after_start(&start.options, &info);
     sys::proc::sd_notify("READY=1")?;
     let id = identity.id;
     let mut service = make(identity, console, area);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sys::lock::FileLock;
+use sys::owner::Owner;
 
 use crate::Incarnation;
 use crate::folder::{Folder, FolderError};
@@ -49,6 +50,12 @@ pub struct PanelInfo {
     pub controller_secondary: Option<String>,
     /// Where vhost sockets are made.
     pub vhost_dir: PathBuf,
+    /// Whose they are, if not the user's of the process that makes them.
+    #[serde(default)]
+    pub vhost_owner: Option<Owner>,
+    /// Capabilities that secondaries need for the panel's devices, one bit each by their numbers.
+    #[serde(default)]
+    pub capabilities: u64,
     /// Number of rings: `ring:0` to `ring:(rings-1)`.
     pub rings: u32,
     /// Descriptors in a ring.

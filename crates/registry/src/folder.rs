@@ -110,6 +110,9 @@ impl Folder {
     /// It cannot be made, or is there but not ours alone.
     pub fn create(runtime_dir: &Path) -> Result<Self, FolderError> {
         let path = runtime_dir.join(SUBFOLDER);
+        for above in path.ancestors().skip(1).take(2) {
+            not_planted(above)?;
+        }
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -127,6 +130,10 @@ impl Folder {
     }
 
     fn trusted(path: PathBuf) -> Result<Self, FolderError> {
+        // Where no folder of the system's is, DPDK's lies in one where everybody can make some.
+        for above in path.ancestors().skip(1).take(2) {
+            not_planted(above)?;
+        }
         let meta = match fs::symlink_metadata(&path) {
             Ok(meta) => meta,
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(FolderError::Missing(path)),
@@ -155,6 +162,27 @@ impl Folder {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// Checks that a folder, if it is there, is none that somebody else made or can replace: no link, not of another user, and if others
+/// may write into it, not what is ours.
+fn not_planted(path: &Path) -> Result<(), FolderError> {
+    let Ok(meta) = fs::symlink_metadata(path) else {
+        // Whoever opens it says why.
+        return Ok(());
+    };
+    let us = sys::proc::effective_uid();
+    let reason = if !meta.is_dir() {
+        "it is not a folder".to_owned()
+    } else if us != 0 && meta.uid() != us && meta.uid() != 0 {
+        format!("it belongs to user {}, we are user {us}", meta.uid())
+    } else if meta.mode() & 0o1002 == 0o002 {
+        format!("others may write into it (mode {:o})", meta.mode() & 0o777)
+    } else {
+        return Ok(());
+    };
+    let path = path.to_owned();
+    Err(FolderError::Untrusted { path, reason })
 }
 
 #[cfg(test)]
@@ -213,6 +241,28 @@ mod tests {
         }
         assert_eq!(Folder::open(&runtime).unwrap().path(), made.path());
         Folder::create(&runtime).unwrap();
+    }
+
+    #[test]
+    fn a_planted_folder_above_is_not_trusted() {
+        let base = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let dpdk = base.path().join("dpdk");
+        let refused = |runtime: &Path| {
+            let told = Folder::create(runtime).unwrap_err().to_string();
+            assert!(told.contains("cannot be trusted"), "{told}");
+        };
+        std::os::unix::fs::symlink(elsewhere.path(), &dpdk).unwrap();
+        refused(&dpdk.join("spp"));
+        fs::remove_file(&dpdk).unwrap();
+        fs::create_dir(&dpdk).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), dpdk.join("spp")).unwrap();
+        refused(&dpdk.join("spp"));
+        fs::remove_file(dpdk.join("spp")).unwrap();
+        fs::set_permissions(&dpdk, fs::Permissions::from_mode(0o777)).unwrap();
+        refused(&dpdk.join("spp"));
+        fs::set_permissions(&dpdk, fs::Permissions::from_mode(0o755)).unwrap();
+        Folder::create(&dpdk.join("spp")).unwrap();
     }
 
     #[test]

@@ -28,6 +28,8 @@ fn info(incarnation: Incarnation) -> PanelInfo {
         controller_primary: Some("127.0.0.1:5555".into()),
         controller_secondary: None,
         vhost_dir: "/tmp".into(),
+        vhost_owner: None,
+        capabilities: 0,
         rings: 16,
         ring_size: 1024,
         pool: PoolInfo {

@@ -6,15 +6,19 @@
 pub mod affinity;
 pub mod blocked;
 pub mod bpf;
+pub mod capabilities;
 pub mod epoll;
 mod error;
 pub mod eventfd;
 pub mod fifo;
 pub mod hugepages;
 pub mod init;
+pub mod landlock;
 pub mod lock;
+pub mod owner;
 pub mod poll;
 pub mod proc;
+pub mod seccomp;
 pub mod shared;
 pub mod signal;
 

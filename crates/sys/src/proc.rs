@@ -154,14 +154,10 @@ pub fn real_uid() -> u32 {
     rustix::process::getuid().as_raw()
 }
 
-/// The effective capabilities of the calling thread, one bit each by their numbers (`capabilities(7)`).
-///
-/// # Errors
-/// The kernel does not tell.
-pub fn effective_capabilities() -> Result<u64> {
-    let sets =
-        rustix::thread::capabilities(None).map_err(|e| Error::call("read the capabilities", e))?;
-    Ok(sets.effective.bits())
+/// Files that this process makes from now on are for its user only (`umask(2)`), whatever they are: sockets, too, from the moment on
+/// when they are there. Before any thread is started.
+pub fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use controller::{Config, Controller, TlsFiles, Token};
+use controller::{Config, Controller, TlsFiles, Token, confine};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Controls the processes of a panel: they connect to it by TCP, everybody else uses its REST
@@ -57,6 +57,9 @@ struct Options {
     /// Keep no state: processes that crashed get nothing back
     #[arg(long, env = "SPP_STATELESS", conflicts_with = "state_dir")]
     stateless: bool,
+    /// Give up nothing: neither capabilities nor files nor system calls (to look for faults)
+    #[arg(long, env = "SPP_NO_CONFINE")]
+    no_confine: bool,
 }
 
 fn parse_address(text: &str) -> Result<IpAddr, String> {
@@ -70,6 +73,7 @@ fn parse_address(text: &str) -> Result<IpAddr, String> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    sys::proc::keep_files_private();
     let level = env_logger::Env::default().default_filter_or("info");
     env_logger::Builder::from_env(level).init();
     match run(options) {
@@ -139,7 +143,19 @@ fn run(options: Options) -> anyhow::Result<()> {
         };
         let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
+        if options.no_confine {
+            log::warn!(
+                "not confined (--no-confine): who breaks into this process has all its rights"
+            );
+        } else {
+            confine::before_start(&config, options.token_file.as_deref());
+        }
         let controller = Controller::start(config).await?;
+        // A confined one could not reach its supervisor any more.
+        sys::proc::sd_notify("READY=1")?;
+        if !options.no_confine {
+            confine::after_start();
+        }
         log::info!(
             "listening: primary {}, secondaries {}, REST {}",
             controller.primary_address(),

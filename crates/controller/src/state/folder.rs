@@ -185,6 +185,8 @@ fn lock(path: &Path) -> Result<File, StateError> {
 fn open_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).mode(0o600);
+    // The names are known to all; a link in the place of one leads elsewhere.
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     options.open(path)
 }
 

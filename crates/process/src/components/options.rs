@@ -132,12 +132,13 @@ fn ours(kind: ProcessKind, args: &[String]) -> Result<(Start, CopyMode), Error> 
         poll: args.polling.poll(),
         stall: args.polling.stall()?,
         forwarding: true,
+        controller: args.registering.controller()?,
+        confinement: args.common.confining.confinement(),
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
     };
     let start = Start {
         options,
-        controller: args.registering.controller()?,
         log_level: args.common.log_level,
     };
     Ok((start, copy(kind, &matches)))
@@ -154,15 +155,17 @@ fn original(kind: ProcessKind, eal: &[String], own: &[String]) -> Result<(Start,
             main + 1
         )));
     }
+    let id = own.client.client_id;
     let options = Options {
         vhost_mode: vhost_mode(own.vhost_client),
         // Components move packets as soon as they are complete.
         forwarding: true,
-        ..original_options(kind.word(), own.client.client_id, eal, main, workers)?
+        confinement: own.client.confining.confinement(),
+        controller: Some(own.client.controller()?),
+        ..original_options(kind.word(), id, eal, main, workers)?
     };
     let start = Start {
         options,
-        controller: Some(own.client.controller()?),
         log_level: log::LevelFilter::Info,
     };
     Ok((start, copy(kind, &matches)))
@@ -192,7 +195,7 @@ mod tests {
         assert_eq!(old.options.vhost_mode, VhostMode::Client);
         assert!(old.options.forwarding && copy == CopyMode::Shallow);
         assert!(matches!(&old.options.placement, Placement::On(all) if all.len() == 12));
-        assert_eq!(old.controller.as_deref(), Some("127.0.0.1:6666"));
+        assert_eq!(old.options.controller.as_deref(), Some("127.0.0.1:6666"));
     }
 
     #[test]

@@ -232,6 +232,8 @@ impl Args {
             poll: Poll::Busy,
             stall: process::watch::STALL,
             forwarding: false,
+            controller: None,
+            confinement: self.common.confining.confinement(),
             huge_dir: self.common.huge_dir.clone(),
             eal: self.common.eal.clone(),
         })

@@ -143,6 +143,7 @@ fn start(args: &Args) -> Result<bool, Error> {
     args.options(HIGHEST)?;
     logging::start(args.common.log_level);
     sys::signal::block_all()?;
+    sys::proc::keep_files_private();
     let (joined, id) = join(args)?;
     let (_keep, events) = events::queue()?;
     let stop = Stop::default();
