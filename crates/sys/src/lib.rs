@@ -17,8 +17,8 @@ pub mod poll;
 pub mod proc;
 pub mod shared;
 pub mod signal;
-
 pub mod tap;
+pub mod withdrawn;
 
 pub use error::Error;
 

@@ -1,0 +1,1 @@
+//! Machines that have run out.

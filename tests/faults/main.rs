@@ -1,0 +1,9 @@
+//! Whatever dies, lies or runs out: the panel stays (docs/faults.md).
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod exhausted;
+mod guest;
+mod peers;
+mod scene;
+mod surroundings;
