@@ -4,6 +4,8 @@
 
 mod exhausted;
 mod guest;
+#[path = "../common/hand.rs"]
+mod hand;
 mod peers;
 mod scene;
 mod surroundings;

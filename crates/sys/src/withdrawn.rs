@@ -226,7 +226,8 @@ extern "C" fn on_fault(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc:
     // SAFETY: takes nothing and gives a number.
     let ours = code == libc::SI_TKILL && sender == unsafe { libc::getpid() };
     let fault = code == libc::BUS_ADRERR || code == libc::BUS_MCEERR_AR;
-    if !ours && !(fault && replace(address)) {
+    let dealt_with = ours || fault && replace(address);
+    if !dealt_with {
         // As if there were no handler: the instruction strikes again, or the signal does, after the return.
         // SAFETY: takes numbers and a valid sigaction; both may be called in a handler.
         unsafe {
