@@ -8,7 +8,7 @@ use testbed::machine::{TempDir, cpu};
 use testbed::{Panel, huge, proc, wait_until};
 
 use crate::hand::Hand;
-use crate::scene::{LIMIT, Scene};
+use crate::scene::{LIMIT, Scene, small};
 
 /// A file system of its own, gone with this.
 struct Mounted(PathBuf);
@@ -42,7 +42,7 @@ impl Drop for Mounted {
 
 /// A scene without guests: nfv 1 carries packets that must not notice.
 fn scene() -> Scene {
-    let panel = Panel::builder().memory(256).nfv_on(1, cpu(0)).start();
+    let panel = small().nfv_on(1, cpu(0)).start();
     for line in [
         "nfv 1 add ring:0",
         "nfv 1 add ring:1",
