@@ -82,17 +82,18 @@ pub fn plan(options: &Options, devices: u64, free_mb: u32) -> Result<Plan, Error
 pub fn free_megabytes(options: &Options) -> Result<u32, Error> {
     let pools = sys::hugepages::pools()?;
     let mounts = sys::hugepages::mounts()?;
+    // What a mount gives of pages of this size: all there are, if it has no limit of its own.
     let usable = |bytes: u64| {
-        mounts.iter().any(|m| {
+        let fit = mounts.iter().filter(|m| {
             m.page_size.is_none_or(|size| size == bytes)
                 && m.writable
                 && options.huge_dir.as_ref().is_none_or(|d| *d == m.path)
-        })
+        });
+        fit.map(|m| m.free.unwrap_or(u64::MAX)).max().unwrap_or(0)
     };
     let free: u64 = pools
         .iter()
-        .filter(|p| usable(p.page_size))
-        .map(|p| p.available_bytes())
+        .map(|p| p.available_bytes().min(usable(p.page_size)))
         .sum();
     if free == 0 {
         let what = if mounts.iter().all(|m| !m.writable) {

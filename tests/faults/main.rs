@@ -1,15 +1,22 @@
-//! Whatever dies or hangs, the panel stays.
+//! Whatever dies, hangs, lies or runs out: the panel stays (docs/faults.md).
 
 #![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod controller;
+mod exhausted;
+mod guest;
+#[path = "../common/hand.rs"]
+mod hand;
 mod held;
 mod hotplug;
 mod hung;
 mod load;
+mod peers;
 mod replace;
+mod scene;
 mod supervised;
+mod surroundings;
 
 use std::time::Duration;
 

@@ -432,6 +432,37 @@ int spp_vhost_kickfd(int vid, uint16_t queue)
 	return vring.kickfd;
 }
 
+int spp_vhost_callfd(int vid, uint16_t queue)
+{
+	struct rte_vhost_vring vring;
+	if (rte_vhost_get_vhost_vring(vid, queue, &vring) != 0)
+		return -1;
+	return vring.callfd;
+}
+
+uint32_t spp_vhost_pieces(int vid, struct spp_piece *pieces, uint32_t room)
+{
+	uint32_t n = 0;
+	struct rte_vhost_memory *memory = NULL;
+	if (rte_vhost_get_mem_table(vid, &memory) == 0) {
+		for (uint32_t i = 0; i < memory->nregions; i++, n++)
+			if (n < room) {
+				pieces[n].at = (uint64_t)(uintptr_t)memory->regions[i].mmap_addr;
+				pieces[n].len = memory->regions[i].mmap_size;
+			}
+		free(memory);
+	}
+	uint64_t base, size;
+	if (rte_vhost_get_log_base(vid, &base, &size) == 0 && base != 0 && size != 0) {
+		if (n < room) {
+			pieces[n].at = base;
+			pieces[n].len = size;
+		}
+		n++;
+	}
+	return n;
+}
+
 int spp_vhost_map(int vid, uint16_t queue, struct spp_vhost_map *map)
 {
 	uint64_t features;

@@ -152,6 +152,15 @@ uint16_t spp_eth_offer(uint16_t port, uint16_t queue, struct rte_mbuf *const *mb
 
 /* vhost */
 int spp_vhost_kickfd(int vid, uint16_t queue);
+int spp_vhost_callfd(int vid, uint16_t queue);
+
+/* What is mapped of a guest's: its memory and the log of its migration. */
+struct spp_piece {
+	uint64_t at;
+	uint64_t len;
+};
+/* How many; as many as there is room for are written. */
+uint32_t spp_vhost_pieces(int vid, struct spp_piece *pieces, uint32_t room);
 
 /* Where a split virtqueue and the guest's memory lie. */
 #define SPP_VHOST_REGIONS 8

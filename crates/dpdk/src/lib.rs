@@ -16,6 +16,7 @@ pub mod depot;
 mod eal;
 pub mod ethdev;
 pub mod flow;
+pub mod guest;
 mod lend;
 mod log_sink;
 mod magazine;

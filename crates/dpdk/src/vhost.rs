@@ -5,7 +5,9 @@
 //! is out of the burst that may still use it.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, CString, OsStr, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -13,6 +15,7 @@ use dpdk_sys as ffi;
 
 use crate::ahead::Ahead;
 use crate::burst::Burst;
+use crate::guest::{Fault, Guard};
 use crate::pool::PoolCache;
 use crate::{Error, Lcore, c_string};
 
@@ -55,6 +58,7 @@ pub struct Link {
     watched: AtomicBool,
     from_guest: Ahead,
     to_guest: Ahead,
+    pub(crate) guard: Guard,
     /// Connections so far.
     connections: AtomicU64,
     /// Called when a peer has come.
@@ -75,6 +79,14 @@ fn ports() -> MutexGuard<'static, Option<HashMap<Vec<u8>, Arc<Link>>>> {
     PORTS
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The open ports, by the paths of their sockets.
+pub(crate) fn links() -> Vec<(PathBuf, Arc<Link>)> {
+    let ports = ports();
+    let all = ports.iter().flatten();
+    all.map(|(path, link)| (PathBuf::from(OsStr::from_bytes(path)), link.clone()))
+        .collect()
 }
 
 fn link_of(vid: c_int) -> Option<Arc<Link>> {
@@ -104,14 +116,17 @@ unsafe extern "C" fn new_device(vid: c_int) -> c_int {
 }
 
 unsafe extern "C" fn destroy_device(vid: c_int) {
-    let Some(link) = link_of(vid) else { return };
-    let _ = link
-        .vid
-        .compare_exchange(vid, -1, Ordering::SeqCst, Ordering::SeqCst);
-    while link.receiving.load(Ordering::SeqCst) || link.sending.load(Ordering::SeqCst) {
-        std::thread::yield_now();
+    if let Some(link) = link_of(vid) {
+        link.leave(vid);
     }
-    link.close_ahead();
+}
+
+/// Its memory is about to be unmapped.
+unsafe extern "C" fn destroy_connection(vid: c_int) {
+    if let Some(link) = link_of(vid) {
+        link.leave(vid);
+        link.guard.forget(vid);
+    }
 }
 
 unsafe extern "C" fn new_connection(vid: c_int) -> c_int {
@@ -130,13 +145,18 @@ unsafe extern "C" fn before_message(
 ) -> ffi::rte_vhost_msg_result {
     if let Some(link) = link_of(vid) {
         link.close_ahead();
+        link.guard.before();
     }
     ffi::RTE_VHOST_MSG_RESULT_NOT_HANDLED
 }
 
-unsafe extern "C" fn after_message(vid: c_int, _message: *mut c_void) -> ffi::rte_vhost_msg_result {
-    if let Some(link) = link_of(vid).filter(|link| link.vid.load(Ordering::SeqCst) == vid) {
-        link.open_ahead(vid);
+unsafe extern "C" fn after_message(vid: c_int, message: *mut c_void) -> ffi::rte_vhost_msg_result {
+    if let Some(link) = link_of(vid) {
+        // SAFETY: vhost's message, as it comes.
+        unsafe { link.guard.after(vid, message) };
+        if link.vid.load(Ordering::SeqCst) == vid {
+            link.open_ahead(vid);
+        }
     }
     ffi::RTE_VHOST_MSG_RESULT_NOT_HANDLED
 }
@@ -157,6 +177,7 @@ static OPERATIONS: std::sync::LazyLock<Operations> = std::sync::LazyLock::new(||
         new_device: Some(new_device),
         destroy_device: Some(destroy_device),
         new_connection: Some(new_connection),
+        destroy_connection: Some(destroy_connection),
         ..Default::default()
     })
 });
@@ -186,6 +207,7 @@ impl Vhost {
             watched: AtomicBool::new(false),
             from_guest: Ahead::new(FROM_GUEST),
             to_guest: Ahead::new(TO_GUEST),
+            guard: Guard::default(),
             connections: AtomicU64::new(0),
             up,
         });
@@ -292,6 +314,39 @@ impl Link {
         self.to_guest.close();
     }
 
+    /// Takes the device `vid` away from the workers, and comes back when none of them is in a burst of it.
+    fn leave(&self, vid: c_int) {
+        let _ = self
+            .vid
+            .compare_exchange(vid, -1, Ordering::SeqCst, Ordering::SeqCst);
+        while self.receiving.load(Ordering::SeqCst) || self.sending.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        self.close_ahead();
+    }
+
+    /// How many peers were cut off, and why the last one was.
+    pub fn record(&self) -> Option<(u64, Fault)> {
+        self.guard.record()
+    }
+
+    /// Whether a worker rings this descriptor for the guest, or takes back what the guest rang.
+    pub(crate) fn has_bell(&self, fd: c_int) -> bool {
+        let vid = self.vid.load(Ordering::SeqCst);
+        // SAFETY: an unknown device or queue gives -1.
+        let bells = |queue| unsafe {
+            [
+                ffi::spp_vhost_callfd(vid, queue),
+                ffi::spp_vhost_kickfd(vid, queue),
+            ]
+        };
+        vid >= 0
+            && [TO_GUEST, FROM_GUEST]
+                .map(bells)
+                .as_flattened()
+                .contains(&fd)
+    }
+
     /// Whether a peer is connected and ready.
     #[inline(always)]
     pub fn is_up(&self) -> bool {
@@ -317,7 +372,7 @@ impl Link {
         }
         let _busy = InBurst::enter(&self.receiving);
         let vid = self.vid.load(Ordering::SeqCst);
-        if vid < 0 {
+        if vid < 0 || !self.guard.is_whole() {
             return 0;
         }
         let room = burst.room();
@@ -344,7 +399,7 @@ impl Link {
         }
         let _busy = InBurst::enter(&self.sending);
         let vid = self.vid.load(Ordering::SeqCst);
-        if vid < 0 {
+        if vid < 0 || !self.guard.is_whole() {
             return (0, 0);
         }
         let step = burst.step();
@@ -363,7 +418,7 @@ impl Link {
         let _busy = InBurst::enter(&self.sending);
         let vid = self.vid.load(Ordering::SeqCst);
         let mut sent = from;
-        while vid >= 0 && sent < burst.len() {
+        while vid >= 0 && self.guard.is_whole() && sent < burst.len() {
             let n = self.copy_to(vid, &burst.held()[sent..], burst.bytes());
             if n == 0 {
                 break;

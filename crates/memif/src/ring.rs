@@ -4,7 +4,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use sys::shared::Shared;
+use sys::withdrawn;
 
 use crate::message::{MAX_LOG2, RingPlan};
 
@@ -36,6 +38,8 @@ struct Ring {
     bell: Option<OwnedFd>,
     /// For packets that are not in one piece.
     scratch: Vec<u8>,
+    /// Withdrawals of memory in this process that were looked at.
+    seen: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -76,6 +80,7 @@ impl Ring {
             next: 0,
             bell,
             scratch: vec![0; LONGEST],
+            seen: 0,
         })
     }
 
@@ -86,13 +91,26 @@ impl Ring {
 
     /// How many slots from ours on the client has made ready.
     #[inline(always)]
-    fn ready(&self) -> Result<u16, Fault> {
+    fn ready(&mut self) -> Result<u16, Fault> {
+        if self.seen != withdrawn::count() {
+            self.look()?;
+        }
         let head = self.memory().load16(self.at + HEAD).unwrap_or(self.next);
         let ready = head.wrapping_sub(self.next);
         if ready > self.size {
             return Err("ring overrun");
         }
         Ok(ready)
+    }
+
+    /// Somebody's memory was withdrawn: is it that of this client?
+    #[cold]
+    fn look(&mut self) -> Result<(), Fault> {
+        self.seen = withdrawn::count();
+        match self.regions.iter().any(Shared::is_withdrawn) {
+            true => Err("its memory was withdrawn"),
+            false => Ok(()),
+        }
     }
 
     #[inline(always)]
@@ -321,18 +339,22 @@ impl Sender {
 
     /// Shows the client what was put, and rings if it wants that.
     #[inline(always)]
-    pub fn done(&mut self) {
+    pub fn done(&mut self) -> Result<(), Fault> {
         let ring = &self.0;
         ring.publish();
         let flags = ring.memory().load16(ring.at + FLAGS).unwrap_or(NO_BELL);
         if flags & NO_BELL == 0
             && let Some(bell) = &ring.bell
         {
-            // Never waits: what cannot be rung at once is rung already, or is no bell.
+            // What cannot be rung at once is rung already, or is no bell.
             let mut free = [PollFd::new(bell, PollFlags::OUT)];
-            if poll(&mut free, Some(&Timespec::default())).is_ok_and(|n| n == 1) {
-                let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
+            if poll(&mut free, Some(&Timespec::default())).is_ok_and(|n| n == 1)
+                && rustix::io::write(bell, &1u64.to_ne_bytes()) == Err(Errno::INTR)
+            {
+                // It made it wait after all, until somebody saw that.
+                return Err("its bell cannot be rung");
             }
         }
+        Ok(())
     }
 }

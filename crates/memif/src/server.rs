@@ -47,6 +47,8 @@ impl Memif {
             what: format!("open the memif socket {}", path.display()),
             source: e.into(),
         };
+        // Before the socket has its name: what fails from there on has to take that back.
+        let link = Arc::new(Link::new(up)?);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let listener =
             socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).map_err(failed)?;
@@ -54,7 +56,7 @@ impl Memif {
         // From here on dropping `port` removes the socket.
         let mut port = Memif {
             path: path.into(),
-            link: Arc::new(Link::new(up)?),
+            link,
             thread: None,
         };
         listen(&listener, 8).map_err(failed)?;

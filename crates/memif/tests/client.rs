@@ -203,7 +203,7 @@ fn receive(link: &Link) -> Option<Option<Vec<u8>>> {
 fn send(link: &Link, data: &[u8]) -> Option<bool> {
     link.send(|sender| {
         let put = sender.put(data)?;
-        sender.done();
+        sender.done()?;
         Ok(put)
     })
 }

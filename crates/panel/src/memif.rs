@@ -103,8 +103,7 @@ impl Memif {
                 }
                 at += 1;
             }
-            sender.done();
-            Ok(())
+            sender.done()
         });
         at - from
     }

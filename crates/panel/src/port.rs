@@ -203,7 +203,14 @@ impl Port {
     pub fn info(&self) -> String {
         match &self.kind {
             Kind::Ring { ring, .. } => format!("{} of {} used", ring.used(), ring.capacity()),
-            Kind::Vhost { socket, .. } => socket.path().to_string(),
+            Kind::Vhost { socket, link } => match link.record() {
+                None => socket.path().to_string(),
+                Some((peers, fault)) => format!(
+                    "{} (peers cut off: {peers}; the last {})",
+                    socket.path(),
+                    fault.words()
+                ),
+            },
             Kind::Null => String::new(),
             Kind::Memif(socket) => socket.path().display().to_string(),
             Kind::Pcap(files) => files.info(),

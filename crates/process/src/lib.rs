@@ -18,6 +18,7 @@ pub mod pid;
 pub mod ports;
 pub mod probes;
 pub mod report;
+pub mod room;
 pub mod secondary;
 pub mod service;
 pub mod sweep;

@@ -358,6 +358,7 @@ pub fn place(
     holder: &Holder,
     placement: &Placement,
 ) -> Result<Vec<(LcoreLease, NamedLcore)>, Error> {
+    crate::room::check(folder.path())?;
     let range = LcoreRange::beside_cpus(sys::affinity::cpu_count()?);
     let ours = CpuSet::of_current_thread()?;
     match placement {

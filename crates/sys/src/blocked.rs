@@ -5,10 +5,11 @@
 //! descriptor the thread waits on (`/proc/PID/task/TID/syscall`, proc(5)).
 
 use std::fs;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::path::{Path, PathBuf};
 
 use nix::libc;
-use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage};
+use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage, UnixAddr};
 
 use crate::{Error, Result};
 
@@ -17,6 +18,8 @@ use crate::{Error, Result};
 pub struct Waiting {
     /// The thread.
     pub tid: u32,
+    /// Its name.
+    pub name: String,
     /// The descriptor that it reads or writes.
     pub fd: RawFd,
     /// The call with all its arguments: the same text means the same call.
@@ -35,6 +38,7 @@ pub fn waiting(prefix: &str) -> Result<Vec<Waiting>> {
     for entry in entries.flatten() {
         // A thread that ends meanwhile has nothing to show.
         let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        let name = name.trim_end().to_owned();
         if !name.starts_with(prefix) {
             continue;
         }
@@ -48,7 +52,12 @@ pub fn waiting(prefix: &str) -> Result<Vec<Waiting>> {
         };
         let tid = entry.file_name().to_str().and_then(|t| t.parse().ok());
         if let (Some(tid), Some(fd)) = (tid, descriptor(&call)) {
-            found.push(Waiting { tid, fd, call });
+            found.push(Waiting {
+                tid,
+                name,
+                fd,
+                call,
+            });
         }
     }
     Ok(found)
@@ -73,27 +82,62 @@ fn descriptor(call: &str) -> Option<RawFd> {
 }
 
 /// Ends the conversation on `fd` if it is a UNIX socket: whoever waits on it goes on
-/// (`shutdown(2)`). The descriptor stays open; it is its owner's to close.
+/// (`shutdown(2)`). The descriptor stays open; it is its owner's to close. Gives the socket's path, if it has one.
 ///
 /// # Errors
 /// It is no UNIX socket, or not connected any more.
-pub fn hang_up(fd: RawFd) -> Result<()> {
+pub fn hang_up(fd: RawFd) -> Result<Option<PathBuf>> {
     let address: SockaddrStorage = nix::sys::socket::getsockname(fd)
         .map_err(|e| Error::call(format!("examine descriptor {fd}"), e))?;
     if address.family() != Some(AddressFamily::Unix) {
         return Err(Error::Invalid(format!("descriptor {fd} is no UNIX socket")));
     }
+    let path = path_of(fd);
     // SAFETY: the descriptor is only named for this one call, which fails on a closed one.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     rustix::net::shutdown(fd, rustix::net::Shutdown::Both)
-        .map_err(|e| Error::call("hang up a connection", e))
+        .map_err(|e| Error::call("hang up a connection", e))?;
+    Ok(path)
+}
+
+/// The path of a connected UNIX socket, by which of the two ends it was bound.
+fn path_of(fd: RawFd) -> Option<PathBuf> {
+    let theirs: UnixAddr = nix::sys::socket::getpeername(fd).ok()?;
+    let ours: Option<UnixAddr> = nix::sys::socket::getsockname(fd).ok();
+    let path = ours.as_ref().and_then(UnixAddr::path).or(theirs.path())?;
+    Some(path.to_owned())
+}
+
+/// Ends every conversation of this process on the UNIX socket `path`, whichever side bound it; gives how many.
+///
+/// # Errors
+/// The kernel does not show this process's descriptors.
+pub fn hang_up_all(path: &Path) -> Result<usize> {
+    const DESCRIPTORS: &str = "/proc/self/fd";
+    let entries =
+        fs::read_dir(DESCRIPTORS).map_err(|e| Error::call(format!("read {DESCRIPTORS}"), e))?;
+    let mut ended = 0;
+    for entry in entries.flatten() {
+        let Some(fd) = entry.file_name().to_str().and_then(|t| t.parse().ok()) else {
+            continue;
+        };
+        // Of our own, so that it is the same one that was looked at.
+        // SAFETY: the descriptor is only named for this one call, which fails on a closed one.
+        let named = unsafe { BorrowedFd::borrow_raw(fd) };
+        let Ok(own) = rustix::io::fcntl_dupfd_cloexec(named, 0) else {
+            continue;
+        };
+        if path_of(own.as_raw_fd()).as_deref() == Some(path) && hang_up(own.as_raw_fd()).is_ok() {
+            ended += 1;
+        }
+    }
+    Ok(ended)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Read;
-    use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
     use std::time::{Duration, Instant};
 
@@ -116,6 +160,28 @@ mod tests {
         assert_eq!(thread.join().unwrap().unwrap(), 0);
         drop(theirs);
         assert!(waiting("heldup").unwrap().is_empty());
+    }
+
+    #[test]
+    fn conversations_are_found_by_the_path_of_their_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let listen = |name: &str| {
+            let path = dir.path().join(name);
+            (std::os::unix::net::UnixListener::bind(&path).unwrap(), path)
+        };
+        let ((one, path), (other, spared)) = (listen("one"), listen("other"));
+        let mut client = UnixStream::connect(&path).unwrap();
+        let mut served = one.accept().unwrap().0;
+        let mut neighbour = UnixStream::connect(&spared).unwrap();
+        let _neighbours_server = other.accept().unwrap().0;
+        // Both ends are this process's.
+        assert_eq!(hang_up_all(&path).unwrap(), 2);
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        assert_eq!(served.read(&mut [0]).unwrap(), 0);
+        neighbour.set_nonblocking(true).unwrap();
+        assert!(neighbour.read(&mut [0]).is_err());
+        // The listener still listens.
+        UnixStream::connect(&path).unwrap();
     }
 
     #[test]

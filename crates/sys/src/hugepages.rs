@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 
 use crate::{Error, Result};
 
@@ -45,6 +45,8 @@ pub struct HugeMount {
     pub page_size: Option<u64>,
     /// Whether this process may make files in it.
     pub writable: bool,
+    /// Bytes that it still gives, if it was mounted with a size.
+    pub free: Option<u64>,
 }
 
 /// The hugepages of each size that the kernel knows, the smallest first.
@@ -120,10 +122,13 @@ fn mount(line: &[u8]) -> Option<HugeMount> {
     // As the effective user, which is who will make the files.
     let rights = Access::WRITE_OK | Access::EXEC_OK;
     let writable = accessat(CWD, &path, rights, AtFlags::EACCESS).is_ok();
+    let room = statvfs(&path).ok().filter(|room| room.f_blocks > 0);
+    let free = room.map(|room| room.f_bavail.saturating_mul(room.f_frsize));
     Some(HugeMount {
         path,
         page_size,
         writable,
+        free,
     })
 }
 
@@ -172,14 +177,13 @@ mod tests {
         );
         let found = mounts_in(text.as_bytes());
         assert_eq!(found.len(), 3);
+        let first = &found[0];
         assert_eq!(
-            found[0],
-            HugeMount {
-                path: here,
-                page_size: Some(2 << 20),
-                writable: true
-            }
+            (&first.path, first.page_size, first.writable),
+            (&here, Some(2 << 20), true)
         );
+        // It has a limit, being none in truth; what is not there has none.
+        assert!(first.free.is_some() && found[1].free.is_none());
         assert_eq!(
             (found[1].page_size, found[1].writable),
             (Some(1 << 30), false)

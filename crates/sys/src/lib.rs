@@ -21,9 +21,9 @@ pub mod proc;
 pub mod seccomp;
 pub mod shared;
 pub mod signal;
-
 pub mod tap;
 pub mod thread;
+pub mod withdrawn;
 
 pub use error::Error;
 

@@ -7,13 +7,22 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
+use crate::withdrawn::Noted;
 use crate::{Error, Result};
 
-/// A mapping of a file that can no longer shrink. Every access is checked against its length.
+/// The smallest page.
+const PAGE: usize = 4096;
+
+/// A mapping of a file that can no longer shrink. Every access is checked against its length. Should a page of it not be
+/// there for another reason, [`crate::withdrawn`] puts zeros in its place.
 #[derive(Debug)]
 pub struct Shared {
     at: NonNull<u8>,
     len: usize,
+    /// With the pages that end it: the kernel unmaps whole ones only.
+    whole: usize,
+    /// `None` when it is about to be unmapped.
+    noted: Option<Noted>,
 }
 
 // SAFETY: the mapping belongs to this value, not to a thread, and is only accessed by copies and atomics.
@@ -41,15 +50,39 @@ impl Shared {
                 "the shared memory has {size} bytes, not what was said"
             ))
         })?;
+        // Huge ones are told by their block.
+        let block = usize::try_from(stat.st_blksize).unwrap_or(0).max(PAGE);
+        let whole = len.next_multiple_of(block);
         // SAFETY: a new mapping at a place that the kernel chooses.
         let at = unsafe {
             let prot = ProtFlags::READ | ProtFlags::WRITE;
-            mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, &file, 0)
+            mmap(
+                std::ptr::null_mut(),
+                whole,
+                prot,
+                MapFlags::SHARED,
+                &file,
+                0,
+            )
         };
         let at = at.map_err(|e| Error::call("map shared memory", e))?;
         let at = NonNull::new(at.cast())
             .ok_or_else(|| Error::Invalid("shared memory was mapped at address 0".into()))?;
-        Ok(Shared { at, len })
+        // From here on dropping it undoes what was done.
+        let mut shared = Shared {
+            at,
+            len,
+            whole,
+            noted: None,
+        };
+        shared.noted = Some(Noted::new(at.as_ptr() as usize, whole)?);
+        Ok(shared)
+    }
+
+    /// Whether its owner, or the machine, has taken pages of it away: what is there now are zeros of our own.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.noted.as_ref().is_some_and(Noted::is_withdrawn)
     }
 
     /// Whether it has `len` bytes from `at` on.
@@ -115,8 +148,9 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.noted = None;
         // SAFETY: our own mapping, to which nothing refers any more.
-        let _ = unsafe { munmap(self.at.as_ptr().cast(), self.len) };
+        let _ = unsafe { munmap(self.at.as_ptr().cast(), self.whole) };
     }
 }
 
