@@ -164,8 +164,11 @@ impl Watch {
                 if let (Some((folder, incarnation)), false) = (&ours, asked)
                     && leave::is_asked(folder, *incarnation)
                 {
-                    log::info!("a new primary asks this process to leave");
-                    asked = sys::signal::end_ourselves().is_ok();
+                    asked = true;
+                    match sys::signal::end_ourselves() {
+                        Ok(()) => log::info!("a new primary asks this process to leave"),
+                        Err(e) => log::error!("a new primary asks this process to leave: {e}"),
+                    }
                 }
                 match stopped.recv_timeout(STEP) {
                     Err(RecvTimeoutError::Timeout) => {}

@@ -108,6 +108,7 @@ pub(super) const PERMITTED: &[c_long] = &[
     libc::SYS_getsid,
     libc::SYS_gettid,
     libc::SYS_getuid,
+    libc::SYS_kill,
     libc::SYS_prctl,
     libc::SYS_prlimit64,
     libc::SYS_restart_syscall,
@@ -223,7 +224,6 @@ pub(super) const REFUSED: &[c_long] = &[
     // Other programs and processes.
     libc::SYS_execve,
     libc::SYS_execveat,
-    libc::SYS_kill,
     libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal,
     libc::SYS_process_vm_readv,

@@ -97,7 +97,10 @@ fn refusals(sockets: Sockets) -> Result<BpfProgram> {
         Ok(())
     };
     let us = u64::from(std::process::id());
-    add(libc::SYS_tgkill, vec![vec![differs(0, us)?]])?;
+    // Signals for itself only.
+    for call in [libc::SYS_kill, libc::SYS_tgkill] {
+        add(call, vec![vec![differs(0, us)?]])?;
+    }
     add(
         libc::SYS_prlimit64,
         vec![vec![differs(0, 0)?, differs(0, us)?]],
