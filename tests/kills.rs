@@ -9,6 +9,8 @@ use testbed::http::Connection;
 use testbed::{Panel, Proc, TestPmd, huge, wait_for, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// What vhost had allocated of DPDK's shared heap in a process is lost with it, in bytes.
+const MOST_LOST: u64 = 2 << 20;
 
 /// The same instants in every run, as far as the machine repeats itself.
 struct Random(u32);
@@ -96,6 +98,16 @@ fn traces(panel: &mut Panel) -> (usize, usize, usize) {
     )
 }
 
+/// Bytes of DPDK's heap in use, as the primary's next look at it says.
+fn heap_in_use(panel: &Panel) -> u64 {
+    let look = || panel.detail(0).heap.map(|heap| heap.allocated);
+    let begun = std::time::Instant::now();
+    // It looks once a second.
+    wait_for("the primary to look at the heap", LIMIT, || {
+        look().filter(|_| begun.elapsed() > Duration::from_secs(2))
+    })
+}
+
 /// After the last worker every mbuf lies in the pool or in a ring, once, as the next audit after `audits` shows;
 /// gives its number.
 fn assert_whole(panel: &Panel, audits: u64) -> u64 {
@@ -131,6 +143,7 @@ fn a_hundred_kills_of_an_allocating_and_a_freeing_worker_cost_the_others_nothing
     patch_null(&mut rest, 3, "nullpmd:1", "ring:2");
     patch_null(&mut rest, 3, "ring:2", "nullpmd:1");
     let before = traces(&mut panel);
+    let heap = heap_in_use(&panel);
 
     let mut random = Random(1);
     let mut workers: BTreeMap<u32, Proc> = BTreeMap::new();
@@ -169,6 +182,9 @@ fn a_hundred_kills_of_an_allocating_and_a_freeing_worker_cost_the_others_nothing
     );
     assert!(bystander.terminate(LIMIT).success());
     let audits = assert_whole(&panel, 0);
+    let lost = heap_in_use(&panel).saturating_sub(heap);
+    println!("DPDK's heap: {lost} bytes more in use after 200 kills");
+    assert!(lost < 200 * 1024, "{lost} bytes of the heap are lost");
 
     // The panel is as good as new: all can be patched and flows.
     let mut workers: Vec<Proc> = [1, 2].map(|id| spawn(&panel, id)).into();
@@ -235,6 +251,8 @@ fn a_worker_with_a_guest_is_killed_under_traffic_and_the_pool_stays_whole() {
         .start();
     guest.start();
     let mut random = Random(2);
+    panel.wait_link(1, "vhost:1", "up");
+    let heap = heap_in_use(&panel);
     for _ in 0..15 {
         panel.wait_link(1, "vhost:1", "up");
         // Both ways: to the guest, and back from it.
@@ -253,6 +271,9 @@ fn a_worker_with_a_guest_is_killed_under_traffic_and_the_pool_stays_whole() {
     }
     panel.wait_link(1, "vhost:1", "up");
     goes_on(&panel, 1);
+    let lost = heap_in_use(&panel).saturating_sub(heap);
+    println!("DPDK's heap: {lost} bytes more in use after 15 kills of a worker with a guest");
+    assert!(lost < 15 * MOST_LOST, "{lost} bytes of the heap are lost");
     guest.stop();
     guest.quit();
     assert!(worker.terminate(LIMIT).success());

@@ -22,6 +22,7 @@ use registry::lease::{Holder, LcoreLease};
 
 use crate::children::ControllerChild;
 use crate::flow::Flows;
+use crate::heap::Heap;
 use crate::house::House;
 use crate::launch::{Launcher, Recorded};
 use crate::memory;
@@ -319,6 +320,7 @@ fn raise(
         recovered: 0,
         recovered_foreign: 0,
         litter: Default::default(),
+        heap: Heap::watch()?,
         audit: None,
         base,
         lines: false,

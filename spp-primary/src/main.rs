@@ -5,6 +5,7 @@
 mod boot;
 mod children;
 mod flow;
+mod heap;
 mod house;
 mod launch;
 mod memory;

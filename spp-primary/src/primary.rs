@@ -18,7 +18,7 @@ use process::watch::{Watch, hanging};
 use process::{Error, VERSION, desk};
 use protocol::command::probe::ProbeCommand;
 use protocol::command::{PanelCommand, PrimaryCommand};
-use protocol::detail::{HeapDetail, PoolAudit, PoolDetail, RingDetail};
+use protocol::detail::{PoolAudit, PoolDetail, RingDetail};
 use protocol::port::PortName;
 use protocol::reply::{
     ClientId, ForwarderStatus, PhyPortStatus, PrimaryStatus, ProcessKind, Queues, RingPortStatus,
@@ -29,6 +29,7 @@ use registry::folder::Folder;
 
 use crate::children::ControllerChild;
 use crate::flow::Flows;
+use crate::heap::Heap;
 use crate::house::House;
 use crate::launch::Launcher;
 use crate::plugs::Plugs;
@@ -75,6 +76,8 @@ pub struct Primary {
     pub recovered_foreign: u64,
     /// PIDs of ended processes whose files are to be removed.
     pub litter: BTreeSet<u32>,
+    /// How full DPDK's heap is.
+    pub heap: Heap,
     /// What the last audit of the pool found.
     pub audit: Option<PoolAudit>,
     /// Counts at the last `clear`: rings, then physical ports.
@@ -197,7 +200,7 @@ impl Primary {
             audit: None,
         });
         detail.launched = self.launcher.details();
-        detail.heap = dpdk::heap().map(|(allocated, free)| HeapDetail { allocated, free });
+        detail.heap = self.heap.detail();
         protocol::json::compact(&detail)
     }
 
@@ -370,6 +373,7 @@ impl Process for Primary {
                 Ok(mbufs) => self.recovered += mbufs,
                 Err(e) => log::error!("cleaning up after what was shared: {e}"),
             }
+            self.heap.tick();
             self.info
                 .count(&self.estate.area, self.estate.rings.len() as u32);
             if self.monitor {

@@ -120,6 +120,6 @@ fn when_the_primary_is_killed_the_others_go_on_and_it_is_said() {
     panel.ok("nfv 1 add nullpmd:1");
     let sent = assert_whole(&load.end());
     println!("{sent} sent and received");
-    events.interrupt(LIMIT);
+    events.terminate(LIMIT);
     panel.finish();
 }

@@ -139,7 +139,7 @@ fn a_stuck_worker_is_seen_within_a_second_and_its_process_started_again() {
         panel.patches(1) == [("ring:0".to_owned(), "ring:1".to_owned())]
     });
     assert_whole(&beside.end());
-    events.interrupt(LIMIT);
+    events.terminate(LIMIT);
     panel.ok("nfv 1 exit");
     panel.finish();
 }
@@ -208,5 +208,24 @@ fn a_primary_that_is_not_told_to_restart_kills_nobody() {
     wait_carries(&panel, 1, "ring:0");
     assert_whole(&load.end());
     panel.ok("nfv 1 exit");
+    panel.finish();
+}
+
+#[test]
+fn a_heap_that_is_locked_is_said_and_nobody_waits_for_it() {
+    let mut panel = small().nfv(1).start();
+    let heap = |panel: &Panel| panel.detail(0).heap;
+    assert!(heap(&panel).is_some_and(|heap| heap.free > 0));
+    // Who asks for the heap waits, as it would for a lock whose holder is dead.
+    let held = Held::thread(panel.primary().pid(), "spp-heap");
+    panel
+        .primary()
+        .wait_output("DPDK's heap has been locked", LIMIT);
+    assert_eq!(heap(&panel), None);
+    panel.ok("pri status");
+    carry(&panel, 1, 0, 1);
+    drop(held);
+    panel.primary().wait_output("heap answers again", LIMIT);
+    assert!(heap(&panel).is_some());
     panel.finish();
 }
