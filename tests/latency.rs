@@ -96,13 +96,19 @@ fn a_path_over_two_processes_is_timed_and_shown_everywhere() {
 
     // A known delay: the second worker stands still for a while, and packets wait in ring:1.
     let before = panel.detail(2).latencies[0].times.clone().expect("times");
-    panel.nfv(2).signal(Signal::STOP);
-    let start = Instant::now();
-    wait_until("the time to pass", LIMIT, || start.elapsed() >= HELD);
-    panel.nfv(2).signal(Signal::CONT);
     // The counter's frequency is known to a percent.
     let held = HELD.as_nanos() as u64 * 99 / 100;
-    let second = path(&panel, "a delay to be seen", |p| p.times.max_ns >= held);
+    let mut second = None;
+    wait_until("a delay to be seen", LIMIT, || {
+        panel.nfv(2).signal(Signal::STOP);
+        let start = Instant::now();
+        wait_until("the time to pass", LIMIT, || start.elapsed() >= HELD);
+        panel.nfv(2).signal(Signal::CONT);
+        // On a busy machine the sender may have stood still as long: then again.
+        second = latencies(&panel).pop();
+        second.as_ref().is_some_and(|p| p.times.max_ns >= held)
+    });
+    let second = second.expect("a path");
     let times = &second.times;
     assert!(times.samples > before.samples && times.p50_ns <= times.p90_ns);
     assert!(times.p90_ns <= times.p99_ns && times.p99_ns <= times.p999_ns);
