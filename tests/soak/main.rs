@@ -16,7 +16,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use testbed::proc::Signal;
-use testbed::{Panel, wait_until};
+use testbed::{Panel, Random, wait_until};
 
 use model::{Change, Model, Process};
 use runs::{assert_untouched, end_whole, report_without, traffic, unharmed};
@@ -31,19 +31,12 @@ const UNTOUCHED: u32 = 4;
 /// Steps of a schedule.
 const STEPS: u32 = 250;
 
-struct Random(u64);
+/// What is chosen for a schedule.
+struct Choices(Random);
 
-impl Random {
+impl Choices {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
-    }
-
-    fn of<T: Clone>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())].clone()
+        self.0.below(end)
     }
 
     fn port(&mut self) -> String {
@@ -88,7 +81,7 @@ struct Counts {
 struct Scene {
     panel: Panel,
     model: Model,
-    random: Random,
+    random: Choices,
     /// Processes that stand still, and the step in which they go on.
     stopped: BTreeMap<u32, u32>,
     counts: Counts,
@@ -110,7 +103,7 @@ impl Scene {
             panel,
             // The generator's ends.
             model: Model::new(&CHANGED, &[("ring:2", true), ("ring:3", false)]),
-            random: Random(seed),
+            random: Choices(Random(seed)),
             stopped: BTreeMap::new(),
             counts: Counts::default(),
         }
@@ -200,10 +193,10 @@ impl Scene {
         if sockets.is_empty() {
             return;
         }
-        let socket = self.panel.socket(self.random.of(&sockets));
+        let socket = self.panel.socket(self.random.0.of(&sockets));
         // Nobody may listen: its process is stopped, or was killed while it was not restored.
         if let Ok(mut peer) = UnixStream::connect(socket) {
-            let nonsense = self.random.of(&[0usize, 4, 12, 200]);
+            let nonsense = self.random.0.of(&[0usize, 4, 12, 200]);
             let _ = peer.write_all(&[7; 200][..nonsense]);
             self.counts.connections += 1;
         }
@@ -222,7 +215,7 @@ impl Scene {
 
     fn step(&mut self, step: u32) {
         self.go_on(step);
-        let id = self.random.of(&CHANGED);
+        let id = self.random.0.of(&CHANGED);
         let what = self.random.below(100);
         if self.stopped.contains_key(&id) {
             return self.connect();

@@ -1,28 +1,13 @@
 //! VLAN tags of packets, however these lie in memory, against a plain model.
 
 use dpdk_sys as ffi;
+use testbed::Random;
 
 use crate::mbuf::Mbuf;
 use crate::testing::with_eal;
 use crate::tests::copies::{assert_sums, content};
 use crate::tests::stocked;
 use crate::{BURST, Burst, PoolCache, audit};
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
-    }
-
-    fn of<T: Copy>(&mut self, some: &[T]) -> T {
-        some[self.below(some.len())]
-    }
-}
 
 /// What has to be put in, in the words of IEEE 802.1Q.
 fn pushed(frame: &[u8], tci: u16) -> Vec<u8> {
