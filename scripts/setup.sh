@@ -81,6 +81,8 @@ chromium|tests|the panel's page is tried in a real browser|cmd:chromium|Chromium
 graphviz|tests|checks that the graphs that topo writes are valid dot|cmd:dot|graphviz
 busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busybox
 prometheus|tests|promtool reads the metrics and tests the alert rules (the server is masked)|cmd:promtool|promtool of Prometheus 2.40 or newer
+docker.io|tests|containers of DPDK applications|cmd:docker|docker, or podman with its socket
+debootstrap|tests|makes the image that the others begin with|cmd:debootstrap|debootstrap
 openssl|tests|makes the token and the certificate of a test|cmd:openssl|openssl
 python3-prometheus-client|tests|its parser reads the metrics as OpenMetrics|py:prometheus_client|Python's prometheus_client"
 
@@ -220,6 +222,27 @@ check_schemathesis() {
     printf '%s\n' "$SCHEMATHESIS" >"$dir/version"
 }
 
+engine_answers() { docker info >/dev/null 2>&1; }
+
+# The engine of the tests with containers. They do without, each skipped by name, where none can be started.
+check_engine() {
+    [ "$SET" = tests ] || return 0
+    engine_answers && return 0
+    if [ "$CHECK" = yes ] || ! is_root; then
+        warn "no container engine answers: the tests with containers will be skipped (as root: dockerd, or systemctl start docker)"
+        return 0
+    fi
+    say "start dockerd"
+    if [ -d /run/systemd/system ]; then
+        systemctl start docker >"$LOG" 2>&1 || true
+    else
+        mkdir -p "$(cache_dir)"
+        setsid dockerd </dev/null >"$(cache_dir)/dockerd.log" 2>&1 &
+    fi
+    wait_for 30 "dockerd to answer" engine_answers ||
+        warn "dockerd does not answer (see $(cache_dir)/dockerd.log): the tests with containers will be skipped"
+}
+
 check_hugepages() {
     local free
     free=$(huge_free)
@@ -288,6 +311,7 @@ trap 'rm -f "$LOG"' EXIT
 check_packages
 check_kernel
 check_schemathesis
+check_engine
 check_hugepages
 prepare_user
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole test suite: formatting, clippy with warnings as errors, unit, property and end-to-end
-# tests. Ends with one line `N passed, N failed`; the exit status is 0 only if nothing failed
-# and something ran.
+# tests, dependencies, Miri. Ends with one line `N passed, N failed`, and `, N skipped` if so; the exit status is 0 only if
+# nothing failed and something ran. What cannot run here is named as skipped.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -39,8 +39,10 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 # Tests assert on messages; a user's language must not change what other programs print.
 export LC_ALL=C.UTF-8
 
-PASSED=0 FAILED=0 FAILURES=()
+PASSED=0 FAILED=0 FAILURES=() SKIPPED=()
 WORK=$(mktemp -d)
+# Tests that cannot run here write a line into it: name and reason. They count as skipped, not as passed.
+export SPP_SKIPPED=$WORK/skipped
 trap 'rm -rf "$WORK"' EXIT
 
 # timed NAME COMMAND...: runs a stage, prints how long it took, returns the command's status.
@@ -61,6 +63,40 @@ check() {
         FAILED=$((FAILED + 1))
         FAILURES+=("$1")
     fi
+}
+
+# skip NAME WHY: a stage that cannot be done here.
+skip() {
+    step "$1"
+    say "-- $1: skipped: $2"
+    SKIPPED+=("$1: $2")
+}
+
+# What we are built from: licenses, sources, and what is known against it, as far as the tool and its database are there.
+check_dependencies() {
+    local name
+    if ! cargo deny --version >/dev/null 2>&1; then
+        for name in licenses-bans-sources advisories; do
+            skip "$name" "no cargo-deny (cargo install cargo-deny --locked)"
+        done
+        return
+    fi
+    check "licenses-bans-sources" cargo deny --locked check --hide-inclusion-graph licenses bans sources
+    if timeout 60 cargo deny --locked fetch db >"$WORK/advisories.log" 2>&1; then
+        check "advisories" cargo deny --locked check --disable-fetch advisories
+    else
+        skip "advisories" "the database of RustSec cannot be fetched"
+    fi
+}
+
+# Undefined behaviour in crates without C.
+check_miri() {
+    local status=0
+    timed "miri" timeout 600 "$SPP_TOP/scripts/miri.sh" 2>&1 | tee "$WORK/miri.log" || status=$?
+    case $status in
+    77) skip "miri" "$(sed -n '/^no nightly/p' "$WORK/miri.log")" ;;
+    *) count_tests "$WORK/miri.log" "$status" ;;
+    esac
 }
 
 # count_tests LOG STATUS: adds up the `test result:` lines of cargo test. A test executable that
@@ -96,11 +132,23 @@ run_tests() {
 }
 
 finish() {
-    local name
+    local name line skipped=0 sum
     step "sum"
     for name in "${FAILURES[@]}"; do say "FAILED: $name"; done
+    skipped=${#SKIPPED[@]}
+    for name in "${SKIPPED[@]}"; do say "SKIPPED: $name"; done
+    if [ -s "$SPP_SKIPPED" ]; then
+        while read -r line; do
+            say "SKIPPED: $line"
+            skipped=$((skipped + 1))
+            # Cargo has counted it as passed.
+            PASSED=$((PASSED - 1))
+        done <"$SPP_SKIPPED"
+    fi
     say "$SECONDS s in all"
-    say "$PASSED passed, $FAILED failed"
+    sum="$PASSED passed, $FAILED failed"
+    [ "$skipped" -eq 0 ] || sum="$sum, $skipped skipped"
+    say "$sum"
     [ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]
 }
 
@@ -117,6 +165,8 @@ if [ ${#ONLY[@]} -eq 0 ]; then
         finish || exit 1
     fi
     ONLY=(--workspace)
+    check_dependencies
+    check_miri
 fi
 status=0
 timed "tests" run_tests "${ONLY[@]}" || status=$?

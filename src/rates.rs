@@ -59,6 +59,7 @@ pub fn ways(detail: &Detail) -> Vec<Way<'_>> {
             src: src.port.clone(),
             dst: dst.port.clone(),
             cpu: component.cpu,
+            impaired: None,
             counters: match merges {
                 true => Counters {
                     tx_packets: src.counters.rx_packets,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use protocol::detail::PoolDetail;
 use testbed::machine::cpu;
-use testbed::{Panel, Proc, proc, wait_for, wait_until};
+use testbed::{Panel, Proc, Random, proc, wait_for, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// For millions of frames, on a machine whose CPUs are all taken.
@@ -179,7 +179,7 @@ fn a_killed_worker_takes_nothing_from_a_foreign_process() {
     for _ in 0..30 {
         foreign.goes_on();
         // Not a wait for anything: any instant will do.
-        std::thread::sleep(Duration::from_micros(u64::from(random.below(3000))));
+        std::thread::sleep(Duration::from_micros(random.below(3000) as u64));
         panel.kill_nfv(1);
         panel.start_nfv(1);
         patch(&panel);
@@ -222,14 +222,4 @@ fn a_killed_foreign_process_stops_nobody_of_ours() {
     assert!(next.stats().get("free") >= POOL - 32 - 544);
     next.quit();
     panel.finish();
-}
-
-/// The same instants in every run, as far as the machine repeats itself.
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((u64::from(self.0) * u64::from(end)) >> 32) as u32
-    }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use testbed::machine::cpu;
-use testbed::{Panel, TestPmd, wait_for, wait_until};
+use testbed::{Panel, Random, TestPmd, wait_for, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(30);
 /// For the command of an operator to be answered, whatever peers do. The controller gives up after 5 s.
@@ -179,17 +179,11 @@ fn nonsense() -> Vec<Vec<u8>> {
         .collect();
     all.extend(later);
     // Bytes that mean nothing, different ones each time.
-    let mut state = 1_u64;
+    let mut random = Random(1);
     for _ in 0..64 {
-        let mut noise = Vec::new();
-        for _ in 0..300 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            noise.push((state >> 56) as u8);
-        }
+        let mut noise = random.bytes(300);
         // Half of them begin like a message.
-        if state & 1 << 40 != 0 {
+        if random.below(2) == 0 {
             noise = message(u32::from(noise[0] % 45), FLAGS, u32::from(noise[1]), &noise);
         }
         all.push(noise);

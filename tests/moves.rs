@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use testbed::http::Connection;
-use testbed::{Panel, Proc, machine, wait_until};
+use testbed::{Panel, Proc, Random, machine, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const MOVES: usize = 1000;
@@ -96,13 +96,12 @@ fn a_patch_moved_a_thousand_times_under_load_loses_doubles_and_reorders_nothing(
     load_flows(&panel, "ring:3");
 
     let mut rest = Connection::open(panel.rest(), LIMIT).expect("the controller");
-    let mut seed = 0x5eed_u32;
+    let mut random = Random(0x5eed);
     let mut moved = [0; 4];
     let mut at = 0;
     for _ in 0..MOVES {
         // To another place than it is at: two destinations, two workers.
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        at = (at + 1 + (seed >> 16) as usize % 3) % 4;
+        at = (at + 1 + random.below(3)) % 4;
         moved[at] += 1;
         let (ring, cpu) = ([1, 2][at / 2], cpus[at % 2]);
         let body = format!(r#"{{"src":"ring:0","dst":"ring:{ring}","lcore":{cpu}}}"#);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -166,6 +167,86 @@ fn frames_pass_a_guest_and_come_back_whole() {
         (&report["bad"], &report["duplicated"], &report["reordered"]),
         (&0.into(), &0.into(), &0.into())
     );
+}
+
+/// Flow, number and address of each frame that `--show-buffers` tells of.
+fn buffers(report: &Value, side: &str) -> BTreeMap<(u64, u64), String> {
+    let shown = report[side].as_array().expect("buffers").iter();
+    let number = |value: &Value| value.as_u64().expect("a number");
+    shown
+        .map(|buffer| {
+            let address = buffer["address"].as_str().expect("an address");
+            assert!(address.starts_with("0x"), "{address}");
+            let frame = (number(&buffer["flow"]), number(&buffer["sequence"]));
+            (frame, address.to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn frames_keep_their_buffers_over_rings_and_not_through_a_guest() {
+    let folder = TempDir::new();
+    let panel = panel(&folder);
+    panel.ok("nfv 1 add vhost:1");
+    panel.ok("nfv 1 patch ring:0 ring:1");
+    let path = [
+        "--tx",
+        "ring:0",
+        "--rx",
+        "ring:1",
+        "--count",
+        "500",
+        "--rate",
+        "10kpps",
+        "--flows",
+        "3",
+        "--show-buffers",
+        "100",
+        "--patience",
+        "2",
+    ];
+    let rings = report(&panel, &path);
+    let (sent, received) = (
+        buffers(&rings, "buffers_sent"),
+        buffers(&rings, "buffers_received"),
+    );
+    assert_eq!(sent.len(), 100);
+    assert!(sent.contains_key(&(0, 33)) && !sent.contains_key(&(1, 33)));
+    assert_eq!(sent, received);
+
+    panel.ok("nfv 1 patch ring:0 vhost:1");
+    panel.ok("nfv 1 patch vhost:1 ring:1");
+    let mut guest = TestPmd::builder("guest")
+        .vhost_client(&panel.socket(1))
+        .mode("io")
+        .start();
+    guest.start();
+    panel.wait_link(1, "vhost:1", "up");
+    let copied = report(&panel, &path);
+    let (sent, received) = (
+        buffers(&copied, "buffers_sent"),
+        buffers(&copied, "buffers_received"),
+    );
+    let same = |(frame, address): (&(u64, u64), &String)| received.get(frame) == Some(address);
+    let kept = sent.iter().filter(|pair| same(*pair)).count();
+    assert!(
+        !received.is_empty() && kept < 50,
+        "{kept} of 100 kept theirs"
+    );
+    let text = run(
+        &panel,
+        &[
+            "--rx",
+            "ring:1",
+            "--seconds",
+            "1ms",
+            "--show-buffers",
+            "5",
+            "--replay",
+            "x",
+        ],
+    );
+    assert_eq!(text.status.code(), Some(2), "{}", text.output);
 }
 
 /// What tshark says of each frame of a file; it looks at checksums.

@@ -6,6 +6,7 @@ from typing import Callable, Optional
 import capture
 import components
 import control
+import impaired
 import latency
 import lossless
 import rest
@@ -92,6 +93,9 @@ CASES = [
          "packets", alone(capture.paced), most=0.0, **ONCE),
     Case("capture-most", "the same from an endless source, with loss: time / packets in files", "written-ns",
          "ns a packet", alone(capture.endless), most=500.0, **ONCE),
+    Case("delay", "patch with delay 100 us to 100 ms: median and 90th percentile off, by what they may be (50 us or 1 %)",
+         "off-share", "of what it may be", alone(impaired.delay), most=1.0, **ONCE),
+    Case("rate", "patch with rate 1 Mbit/s to 1 Gbit/s: off", "off-percent", "%", alone(impaired.rate), most=1.0, **ONCE),
     Case("controller-memory", "resident memory of a controller with 16 processes", "controller-mb", "MB",
          alone(control.controller_memory), most=30.0, **ONCE),
 ]

@@ -1,10 +1,9 @@
 """The highest rate without loss: through two rings and a worker, at 90 % of what the slower side takes."""
 
 import itertools
-import json
 
-from machine import BenchError, Process, cpus, huge_dir, nice
-from panel import Panel
+from machine import BenchError, cpus, nice
+from panel import Panel, generate
 
 # Runs that find the highest rate and their length, then runs below it.
 FIRST, FIRST_SECONDS = 3, 1.0
@@ -24,18 +23,8 @@ def ring_90(bin_dir, seconds):
         ids = itertools.cycle(range(100, 120))
 
         def run(length, rate=None):
-            argv = [panel.program("spp-traffic"), "--sec-id", next(ids), "--file-prefix", panel.prefix]
-            argv += ["--huge-dir", huge_dir(), "--wait", 20, "--lcores", other, "--tx", "ring:0", "--rx", "ring:1"]
-            argv += ["--seconds", length, "--allow-loss", "--json"]
-            argv += ["--rate", round(rate)] if rate else []
-            with Process("spp-traffic", argv) as traffic:
-                nice(traffic)
-                traffic.popen.wait(60)
-                traffic.reader.join(10)
-                lines = [line for line in traffic.text.splitlines() if line.startswith("{")]
-                if traffic.popen.returncode or len(lines) != 1:
-                    traffic.fail(f"ended with status {traffic.popen.returncode} and {len(lines)} reports")
-                return json.loads(lines[0])
+            words = ["--seconds", length, "--allow-loss"] + (["--rate", round(rate)] if rate else [])
+            return generate(panel, next(ids), other, words)
 
         most = max(run(FIRST_SECONDS)["received"] for _ in range(FIRST)) / FIRST_SECONDS
         if not most:

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from machine import BenchError, Process, Scratch, Unavailable, cpus, forget, huge_dir
+from machine import BenchError, Process, Scratch, Unavailable, cpus, forget, huge_dir, nice
 
 _count = itertools.count()
 
@@ -58,6 +58,20 @@ class Connection:
 
     def detail(self):
         return self.ask("_detail")
+
+
+def generate(panel, number, cpu, words):
+    """Runs spp-traffic from ring:0 to ring:1 on a CPU; gives its report."""
+    argv = [panel.program("spp-traffic"), "--sec-id", number, "--file-prefix", panel.prefix]
+    argv += ["--huge-dir", huge_dir(), "--wait", 20, "--lcores", cpu, "--tx", "ring:0", "--rx", "ring:1", "--json", *words]
+    with Process("spp-traffic", argv) as traffic:
+        nice(traffic)
+        traffic.popen.wait(60)
+        traffic.reader.join(10)
+        lines = [line for line in traffic.text.splitlines() if line.startswith("{")]
+        if traffic.popen.returncode or len(lines) != 1:
+            traffic.fail(f"ended with status {traffic.popen.returncode} and {len(lines)} reports")
+        return json.loads(lines[0])
 
 
 class Panel:

@@ -11,7 +11,8 @@ use process::commands::Console;
 use process::events::{Answer, Process, Then};
 use process::report::{self, Identity};
 use process::service::{self, Service};
-use protocol::command::{NfvCommand, PanelCommand};
+use protocol::command::{Change, NfvCommand, PanelCommand};
+use protocol::desired::Desired;
 use protocol::reply::{ClientId, NfvStatus, ProcessKind, Simple};
 
 /// What an nfv does with its commands.
@@ -107,6 +108,18 @@ impl Process for Nfv {
 impl Service for Nfv {
     fn console(&mut self) -> &mut Console {
         &mut self.console
+    }
+
+    fn has(&self) -> Desired {
+        self.console.has()
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<(), String> {
+        let Change::Panel(command) = change else {
+            return Err(format!("an nfv has no such command: {change}"));
+        };
+        let result = self.console.change(command);
+        result.map(|_| ()).map_err(|e| e.to_string())
     }
 }
 

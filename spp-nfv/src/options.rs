@@ -3,7 +3,7 @@
 use clap::Parser;
 use process::Error;
 use process::cli::{
-    Common, Joining, Polling, Registering, Start, Workers, endpoint, original_lcores,
+    Common, Joining, Polling, Registering, Start, Succeeding, Workers, endpoint, original_lcores,
     original_options, vhost_mode,
 };
 use process::confine::Confining;
@@ -26,6 +26,8 @@ struct Args {
     workers: Workers,
     #[command(flatten)]
     registering: Registering,
+    #[command(flatten)]
+    succeeding: Succeeding,
     /// Start with forwarding stopped, and do not attach rings by patching them
     #[arg(long, env = "SPP_IDLE")]
     idle: bool,
@@ -69,6 +71,7 @@ fn ours(args: &[String]) -> Result<Start, Error> {
         forwarding: !args.idle,
         controller: args.registering.controller()?,
         confinement: args.common.confining.confinement(),
+        take_over: args.succeeding.take_over,
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
     };

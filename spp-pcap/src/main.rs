@@ -22,6 +22,11 @@ fn start() -> Result<bool, Error> {
         plan,
         shown,
     } = options::parse(&args)?;
+    if start.options.take_over {
+        return Err(Error::Usage(
+            "a capture cannot be taken over: end the process and start it again".into(),
+        ));
+    }
     logging::start(start.log_level);
     sys::signal::block_all()?;
     sys::proc::keep_files_private();
@@ -36,6 +41,8 @@ fn start() -> Result<bool, Error> {
         leases,
         folder,
         watch,
+        workers: _,
+        predecessor: _,
     } = secondary::start(&start.options)?;
     // Its threads inherit what is left to a process that has joined a panel.
     let capture = Capture::new(plan).map_err(unfit)?;
@@ -56,8 +63,9 @@ fn start() -> Result<bool, Error> {
                 .transpose()?;
             confine::after_start(&start.options, &info);
             sys::proc::sd_notify("READY=1")?;
-            let end = events::run(&mut pcap, events);
-            if end == End::Command
+            let end = events::run(&mut pcap, &events);
+            drop(events);
+            if matches!(end, End::Command)
                 && let Err(e) = desk::say_leaving(folder.path(), id)
             {
                 log::debug!("the primary was not told that this process leaves: {e}");

@@ -275,6 +275,7 @@ fn ours(args: &[String]) -> Result<Asked, Error> {
             files: vec![written(&plan.target)],
             ..args.common.confining.confinement()
         },
+        take_over: false,
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
     };

@@ -97,7 +97,7 @@ impl Pcap {
         let patched = self
             .console
             .board
-            .patch(self.port, self.sink, None)
+            .patch(self.port, self.sink, None, None)
             .and_then(|()| self.console.board.set_forwarding(true));
         if let Err(e) = patched {
             capture.end(true);
@@ -200,6 +200,7 @@ impl Pcap {
             src: port,
             dst: sink,
             cpu,
+            impaired: None,
             counters: Counters {
                 rx_packets: rx.rx_packets,
                 rx_bytes: rx.rx_bytes,

@@ -1,5 +1,6 @@
 //! The start of the primary, one line a phase.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -51,17 +52,14 @@ pub struct Booted {
 
 /// True if a PCI device is bound to a driver that hands it to user space.
 fn pci_devices_for_us() -> bool {
-    ["vfio-pci", "igb_uio", "uio_pci_generic"]
-        .iter()
-        .any(|driver| {
-            let Ok(entries) = std::fs::read_dir(Path::new("/sys/bus/pci/drivers").join(driver))
-            else {
-                return false;
-            };
-            entries
-                .flatten()
-                .any(|e| e.file_name().to_string_lossy().contains(':'))
-        })
+    sys::pci::USER_DRIVERS.iter().any(|driver| {
+        let Ok(entries) = std::fs::read_dir(Path::new("/sys/bus/pci/drivers").join(driver)) else {
+            return false;
+        };
+        entries
+            .flatten()
+            .any(|e| e.file_name().to_string_lossy().contains(':'))
+    })
 }
 
 /// Starts the primary. A start that fails leaves nothing behind.
@@ -166,6 +164,7 @@ fn raise(
     // Secondaries look it up.
     dpdk::Stamps::find()?;
     let pool = Pool::create(POOL, plan.mbufs, memory::DATA_ROOM)?;
+    area.share_mbufs(plan.mbufs);
     let foreign = Pool::create_foreign(devices::FOREIGN_POOL, memory::FOREIGN, memory::DATA_ROOM)?;
     let rings = (0..options.rings)
         .map(|i| Ring::create(&Opener::ring_name(i), options.ring_size))
@@ -234,6 +233,7 @@ fn raise(
             vhost_owner: options.confinement.owner,
             vhost_mode: options.vhost_mode,
             pcap_dir: options.pcap_dir.clone(),
+            go_on: BTreeMap::new(),
             info,
             secondary: false,
             plug: plugger,

@@ -218,3 +218,16 @@ impl ControllerChild {
         }
     }
 }
+
+impl Drop for ControllerChild {
+    /// Tells it that this primary ends by its own will, or did not come up. It learns that from the connection, too, but a primary that
+    /// ends soon after its start may have none yet.
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child
+            && matches!(child.try_wait(), Ok(None))
+            && let Err(e) = sys::signal::tell(child.id())
+        {
+            log::warn!("the controller does not learn that this primary ends: {e}");
+        }
+    }
+}

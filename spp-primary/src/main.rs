@@ -50,7 +50,8 @@ fn start() -> Result<(), Error> {
         prefix_hint(&options.file_prefix)
     );
     primary.launcher.resume(again);
-    events::run(&mut primary, events);
+    events::run(&mut primary, &events);
+    drop(events);
 
     sys::proc::sd_notify("STOPPING=1")?;
     panel.withdraw()?;

@@ -119,6 +119,9 @@ struct Original {
     disp_stats: bool,
     #[arg(long)]
     vhost_client: bool,
+    /// Ours: the original makes its sockets in /tmp.
+    #[arg(long, value_name = "DIR", default_value = "/tmp")]
+    vhost_dir: PathBuf,
     #[command(flatten)]
     confining: Confining,
     /// `P rxq R txq T`
@@ -340,7 +343,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Options, Error> {
         port_mask: Some(mask),
         queues,
         lcores: eal.lcores,
-        vhost_dir: "/tmp".into(),
+        vhost_dir: own.vhost_dir,
         vhost_mode: vhost_mode(own.vhost_client),
         pcap_dir: "/tmp".into(),
         confinement: own.confining.confinement(),
@@ -394,6 +397,9 @@ mod tests {
         assert_eq!(o.queues, [(0, 2, 2), (1, 1, 3)]);
         assert_eq!(o.eal, words("--base-virtaddr 0x100000000"));
         assert_eq!(o.controller.unwrap().rest, None);
+        assert_eq!(o.vhost_dir, PathBuf::from("/tmp"));
+        let o = parse(&words(&format!("{line} --vhost-dir /run/x"))).unwrap();
+        assert_eq!(o.vhost_dir, PathBuf::from("/run/x"));
     }
 
     #[test]

@@ -306,6 +306,7 @@ impl Process for Primary {
                 Answer::of(done(self.launcher.launch(id, name, args)))
             }
             PrimaryCommand::Unlaunch(id) => Answer::of(done(self.launcher.release(id))),
+            PrimaryCommand::Upgrade(id) => Answer::of(done(self.launcher.upgrade(id))),
             PrimaryCommand::Flow(words) => Answer::of(self.flows.answer(words).to_json()),
             PrimaryCommand::Panel(panel) => match panel {
                 PanelCommand::GetClientId => {
@@ -353,7 +354,8 @@ impl Process for Primary {
             Err(e) => log::error!("cleaning up after dead processes: {e}"),
         }
         let folder = &self.folder;
-        self.litter.retain(|pid| !process::pid::sweep(folder, *pid));
+        self.litter
+            .retain(|pid| !registry::pid::sweep(folder, *pid));
         if let Some(controller) = &mut self.controller {
             controller.watch(self.connected.load(Ordering::SeqCst));
         }

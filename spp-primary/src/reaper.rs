@@ -7,7 +7,6 @@ use process::Error;
 use registry::folder::Folder;
 use registry::lease::{Slot, dead_leases, holders};
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::house::House;
@@ -98,10 +97,9 @@ impl Estate {
                 }
             }
         }
-        let block = &self.area.layout().workers[lcore as usize];
-        let driver_held = block.driver_held.load(Ordering::Relaxed) != 0;
+        let kept = self.area.kept_of(lcore);
         let recover = |pool, orphans: &mut Orphans| {
-            dpdk::recover(pool, &self.rings, lcore, driver_held, orphans, us)
+            dpdk::recover(pool, &self.rings, lcore, kept, orphans, us)
         };
         let mut orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
         let found = recover(&self.pool, &mut orphans);

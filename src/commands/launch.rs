@@ -1,7 +1,8 @@
 //! `pri; launch TYPE [ID] EAL-OPTIONS -- OPTIONS`
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use protocol::detail::LaunchedDetail;
 use protocol::reply::ProcessKind;
 use serde_json::{Map, Value, json};
 
@@ -80,6 +81,55 @@ pub fn release(context: &mut Context, args: &Args) -> Outcome {
     Ok(Report::done(format!(
         "Process {id} is not started again any more."
     )))
+}
+
+/// How long `upgrade` waits: longer than the two processes wait for each other.
+const UPGRADE: Duration = Duration::from_secs(60);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// `pri; upgrade ID`: waits until the new program has taken over, or has not.
+pub fn upgrade(context: &mut Context, args: &Args) -> Outcome {
+    let id = args.number("ID").unwrap_or_default();
+    let words = |context: &Context, failure| in_words(context, Target::Primary, failure);
+    context
+        .client
+        .put(&format!("/v1/primary/launched/{id}/upgrade"), &json!({}))
+        .map_err(|failure| words(context, failure))?;
+    let end = Instant::now() + UPGRADE;
+    loop {
+        let launched: Vec<LaunchedDetail> = context
+            .client
+            .read("/v1/primary/launched")
+            .map_err(|failure| words(context, failure))?;
+        let found = launched.iter().find(|p| u64::from(p.client_id) == id);
+        let Some(process) = found else {
+            return Err(Failure::refused(format!("Process {id} is gone.")));
+        };
+        match process.upgrade.as_deref() {
+            Some("running") | None => {}
+            Some("done") => {
+                let pid = process
+                    .pid
+                    .map_or_else(|| "?".to_owned(), |pid| pid.to_string());
+                return Ok(Report::done(format!(
+                    "{} {id} runs as process {pid} now.",
+                    process.kind
+                )));
+            }
+            Some(why) => {
+                return Err(Failure::refused(format!(
+                    "{} {id} goes on as it was: {why}",
+                    process.kind
+                )));
+            }
+        }
+        if Instant::now() >= end || !context.pause(BETWEEN_LOOKS) {
+            return Err(Failure::refused(format!(
+                "{} {id} has not been replaced yet: its log tells more",
+                process.kind
+            )));
+        }
+    }
 }
 
 fn parse(words: &[String]) -> Result<Order, Failure> {

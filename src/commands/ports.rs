@@ -1,5 +1,6 @@
 //! `add`, `del`, `patch`, `patch reset`, `unpatch`: alike for nfv and primary.
 
+use protocol::impair::Impairment;
 use serde_json::json;
 
 use crate::commands::args::Args;
@@ -59,7 +60,7 @@ pub fn del(context: &mut Context, args: &Args) -> Outcome {
     Ok(Report::done(text))
 }
 
-/// `patch SRC DST [on CPU]`
+/// `patch SRC DST [on CPU] [with IMPAIRMENT]`
 pub fn patch(context: &mut Context, args: &Args) -> Outcome {
     let (src, dst) = (args.port("SRC")?, args.port("DST")?);
     let mut body = json!({"src": src.to_string(), "dst": dst.to_string()});
@@ -68,9 +69,21 @@ pub fn patch(context: &mut Context, args: &Args) -> Outcome {
         body["lcore"] = json!(cpu);
         on = format!(" on {cpu}");
     }
+    let mut link = String::new();
+    let with: Vec<&str> = args
+        .words("IMPAIRMENT")
+        .iter()
+        .map(String::as_str)
+        .collect();
+    if !with.is_empty() {
+        let with =
+            Impairment::of_words(&with).map_err(|error| Failure::usage(format!("{error}.")))?;
+        body["with"] = json!(with);
+        link = format!(" with {with}");
+    }
     put(context, args, "patches", &body)?;
     Ok(Report::done(format!(
-        "Patch ports ({} -> {}){on}.",
+        "Patch ports ({} -> {}){on}{link}.",
         src.report(),
         dst.report()
     )))

@@ -46,6 +46,8 @@ pub enum Offer {
     Launch,
     /// Words of a flow rule.
     Flow,
+    /// What happens to packets on a patch.
+    Impairment,
     /// What is done to VLAN tags at a port.
     VlanTag,
     /// What can be set of a component.
@@ -63,7 +65,10 @@ pub enum Offer {
 impl Offer {
     /// True if words such as `--json` are meant for somebody else, too.
     pub fn passes_on(self) -> bool {
-        matches!(self, Self::Launch | Self::Config | Self::Traffic)
+        matches!(
+            self,
+            Self::Launch | Self::Config | Self::Traffic
+        )
     }
 }
 
@@ -136,10 +141,11 @@ impl Arg {
             _ => self.name.to_owned(),
         };
         match self.place {
+            Place::After(word) => format!("[{word} {name}]"),
             _ if matches!(self.values, Values::Rest(_)) => name,
             Place::Required(_) => name,
             Place::Optional => format!("[{name}]"),
-            Place::After(word) | Place::Option(word) => format!("[{word} {name}]"),
+            Place::Option(word) => format!("[{word} {name}]"),
         }
     }
 }

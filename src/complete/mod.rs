@@ -9,6 +9,7 @@ mod traffic;
 use std::time::Duration;
 
 use protocol::filter::Key;
+use protocol::impair::NAMES;
 use protocol::port::PortName;
 
 use crate::client::Client;
@@ -117,7 +118,11 @@ impl Completion {
             Some((command, args)) => self.arguments(command, target, args, word),
             None => Candidates::default(),
         };
-        found.words.extend(forms(commands, rest).words);
+        let forms = forms(commands, rest).words.into_iter();
+        let further: Vec<String> = forms
+            .filter(|form| form.starts_with(word) && !found.words.contains(form))
+            .collect();
+        found.words.extend(further);
         found
     }
 
@@ -273,6 +278,10 @@ impl Completion {
                 (_, ["filter", pairs @ ..]) if pairs.len() % 2 == 0 => {
                     words(Key::ALL.iter().map(|key| key.word()))
                 }
+                _ => nothing(),
+            },
+            Values::Rest(Offer::Impairment) => match given.len() % 2 {
+                0 => words(NAMES.into_iter().filter(|name| !given.contains(name))),
                 _ => nothing(),
             },
             Values::Rest(Offer::Config) => match given {

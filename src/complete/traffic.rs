@@ -4,7 +4,7 @@ use super::{Candidates, Completion, files, words};
 use crate::commands::spec::{Ports, Target};
 
 /// Its options; a test compares them with what the program itself says.
-const OPTIONS: [&str; 24] = [
+const OPTIONS: [&str; 25] = [
     "--tx",
     "--rx",
     "--size",
@@ -20,6 +20,7 @@ const OPTIONS: [&str; 24] = [
     "--rate",
     "--interval",
     "--allow-loss",
+    "--show-buffers",
     "--json",
     "--poll",
     "--lcores",

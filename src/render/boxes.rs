@@ -224,6 +224,7 @@ mod tests {
             .map(|(src, dst)| PatchPorts {
                 src: (*src).into(),
                 dst: (*dst).into(),
+                with: None,
             })
             .collect()
     }

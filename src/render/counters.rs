@@ -1,6 +1,6 @@
 //! Our own sections of the status commands: what ports, patches and workers did.
 
-use protocol::detail::{Counters, Detail, Drops, PatchDetail, ProcessDetail};
+use protocol::detail::{Counters, Detail, Drops, ImpairedDetail, PatchDetail, ProcessDetail};
 
 use crate::render::columns::{Align, lines};
 use crate::render::{probes, units};
@@ -216,8 +216,24 @@ fn patch_row(patch: &PatchDetail) -> Vec<String> {
         tx_packets.to_string(),
         tx_bytes.to_string(),
         drops.total().to_string(),
-        because(&drops, ""),
+        because(&drops, &patch.impaired.as_ref().map_or(String::new(), link)),
     ]
+}
+
+/// What happens to packets on a patch, and to how many it did.
+fn link(it: &ImpairedDetail) -> String {
+    let mut parts = vec![format!("with {}", it.with)];
+    let counts = [
+        ("held", u64::from(it.held)),
+        ("late", it.late),
+        ("reordered", it.reordered),
+        ("duplicated", it.duplicated),
+        ("corrupted", it.corrupted),
+    ];
+    let happened = counts.into_iter().filter(|(_, count)| *count > 0);
+    parts.extend(happened.map(|(name, count)| format!("{name} {count}")));
+    parts.extend(it.warning.clone());
+    parts.join(", ")
 }
 
 /// The reasons of drops that happened, and `info` after them.

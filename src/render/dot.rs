@@ -137,7 +137,16 @@ mod tests {
     fn one(name: &str, status: &str, ports: &[&str], src: &str, dst: &str) -> ProcessBox {
         let ports: Vec<_> = ports.iter().map(|port| (*port).to_owned()).collect();
         let (src, dst) = (src.to_owned(), dst.to_owned());
-        from_status(name, status, &ports, &[PatchPorts { src, dst }])
+        from_status(
+            name,
+            status,
+            &ports,
+            &[PatchPorts {
+                src,
+                dst,
+                with: None,
+            }],
+        )
     }
 
     /// What graphviz reads in a graph: `None` if it is not valid, else nodes and edges.

@@ -281,6 +281,7 @@ mod tests {
         let patch = |(src, dst): &(&str, &str)| PatchPorts {
             src: (*src).into(),
             dst: (*dst).into(),
+            with: None,
         };
         let patches: Vec<_> = patches.iter().map(patch).collect();
         from_status(name, "running", &[], &patches)

@@ -103,7 +103,11 @@ mod tests {
             "nfv:1",
             status,
             &["vhost:1".into()],
-            &[PatchPorts { src, dst }],
+            &[PatchPorts {
+                src,
+                dst,
+                with: None,
+            }],
         )
     }
 

@@ -244,7 +244,7 @@ mod tests {
     proptest! {
         #[test]
         fn names_are_only_text(src in ".{1,20}", dst in "[<>&'\"/ a-z!\\[\\]-]{1,20}", label in "[^,;]{1,9}") {
-            let patches = [PatchPorts { src: src.clone(), dst: dst.clone() }];
+            let patches = [PatchPorts { src: src.clone(), dst: dst.clone(), with: None }];
             let subgraph = Subgraph { label: label.clone(), ports: vec!["vhost:1".into()] };
             let shown = from_status("nfv:1", "running", &[], &patches);
             let svg = picture(&[shown], &[subgraph]);

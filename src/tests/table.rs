@@ -106,6 +106,7 @@ fn sample(form: &str) -> String {
         "OFFSET" => "0",
         "ID" => "1",
         "spp_TYPE" => "spp_nfv",
+        "IMPAIRMENT" => "delay 10ms loss 1%",
         other => other,
     });
     words.collect::<Vec<_>>().join(" ")

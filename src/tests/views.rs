@@ -314,7 +314,7 @@ fn help_comes_from_the_table() {
     for line in ["help nfv patch", "help nfv 1; patch", "nfv 1; patch --help"] {
         let out = fake.spp(&[line]).out;
         assert!(
-            out.starts_with("nfv ID; patch SRC DST [on CPU]\n  packets from SRC"),
+            out.starts_with("nfv ID; patch SRC DST [on CPU] [with IMPAIRMENT]\n  packets from SRC"),
             "{out}"
         );
     }

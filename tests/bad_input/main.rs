@@ -60,26 +60,6 @@ fn long_word(bytes: usize) -> String {
     "a".repeat(bytes)
 }
 
-/// Numbers that look random and are the same in every run (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Self {
-        Self(0x9e37_79b9_7f4a_7c15)
-    }
-
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| (self.roll() >> 32) as u8).collect()
-    }
-}
-
 /// A panel on which a change would show: ports, patches, a forwarder in the primary.
 fn panel() -> testbed::Panel {
     let lcores = format!("{},{}", testbed::machine::cpu(0), testbed::machine::cpu(1));

@@ -1,12 +1,12 @@
 //! The TCP protocol, past all checks of the controller and the shell.
 
 use serde_json::Value;
-use testbed::Proc;
 use testbed::machine::cpu;
+use testbed::{Proc, Random};
 
 use crate::fake::{Door, Peer};
 use crate::hand::{Hand, LIMIT};
-use crate::{ABSURD, Dice, LONG, long_word};
+use crate::{ABSURD, LONG, long_word};
 
 /// What a process is apart from its counters.
 fn shape(peer: &mut Peer) -> Value {
@@ -108,10 +108,10 @@ fn abuse(peer: &mut Peer, own: &[&str]) {
     refused(peer, &[0xff, 0xfe, 0x80], &before);
     refused(peer, b"add \xc3\x28", &before);
     refused(peer, "add ring:2 ".repeat(2000).as_bytes(), &before);
-    let mut dice = Dice::new();
+    let mut random = Random(0x5eed);
     for _ in 0..200 {
-        let count = 1 + (dice.roll() % 300) as usize;
-        let mut bytes = dice.bytes(count);
+        let count = 1 + random.below(300);
+        let mut bytes = random.bytes(count);
         bytes.retain(|byte| *byte != b'\n');
         refused(peer, &bytes, &before);
     }

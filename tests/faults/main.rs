@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod clock;
 mod controller;
 mod exhausted;
 mod guest;
@@ -17,6 +18,7 @@ mod replace;
 mod scene;
 mod supervised;
 mod surroundings;
+mod upgrade;
 
 use std::time::Duration;
 

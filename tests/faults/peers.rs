@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::write;
-use testbed::wait_until;
+use testbed::{Random, wait_until};
 
 use crate::guest::{
     BUFFER, BUFFERS, FROM_GUEST, GET_FEATURES, Guest, INDIRECT, MEMORY, NEXT, SET_VRING_ADDR,
@@ -324,20 +324,14 @@ fn requests_that_were_not_offered_harm_nobody() {
 #[test]
 fn ten_megabytes_of_nonsense_harm_nobody() {
     let scene = Scene::set();
-    let mut state = 7_u64;
+    let mut random = Random(7);
     let mut sent = 0;
     while sent < 10 << 20 {
         let mut guest = Guest::connect(&scene.socket());
         if sent % 2 == 0 {
             guest.greet();
         }
-        let mut noise = Vec::with_capacity(64 << 10);
-        while noise.len() < 64 << 10 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            noise.extend((state >> 24).to_ne_bytes());
-        }
+        let noise = random.bytes(64 << 10);
         guest.shout(&noise);
         sent += noise.len();
     }

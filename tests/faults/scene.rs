@@ -142,6 +142,8 @@ impl Scene {
         let mut traffic = self.traffic.take().expect("it runs");
         let status = traffic.terminate(LIMIT);
         if !status.success() {
+            // Which of them counted what is missing.
+            println!("{:#?}", self.panel.detail(1).patches);
             traffic.fail("a packet was lost, doubled, damaged or out of order");
         }
         println!("{}", traffic.output());
@@ -149,11 +151,22 @@ impl Scene {
 }
 
 /// What a process holds: descriptors, mappings, and pages of memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Held {
     pub descriptors: BTreeMap<String, usize>,
     pub mappings: usize,
     pub kilobytes: u64,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let descriptors: usize = self.descriptors.values().sum();
+        write!(
+            f,
+            "{descriptors} descriptors, {} mappings, {} kB",
+            self.mappings, self.kilobytes
+        )
+    }
 }
 
 impl Held {

@@ -44,8 +44,12 @@ fn panel_of(hand: &Hand, sockets: &Path, wrap: &str, then: impl FnOnce()) {
 
 /// A guest can be served: all that a port does at its start.
 fn serves(hand: &Hand, wrap: &str) {
-    let sockets = hand.dir.path().to_owned();
-    panel_of(hand, &sockets, wrap, || {
+    serves_at(hand, hand.dir.path(), wrap);
+}
+
+/// The same with the sockets in this folder.
+fn serves_at(hand: &Hand, sockets: &Path, wrap: &str) {
+    panel_of(hand, sockets, wrap, || {
         for line in [
             "nfv 1 add vhost:1",
             "nfv 1 patch vhost:1 ring:0",
@@ -64,10 +68,7 @@ fn serves(hand: &Hand, wrap: &str) {
 fn a_mask_of_modes_changes_nothing_that_is_needed() {
     for mask in ["077", "000"] {
         let hand = Hand::new();
-        let shell = hand.dir.join("masked");
-        std::fs::write(&shell, format!("#!/bin/sh\numask {mask}\nexec \"$@\"\n")).expect("written");
-        std::fs::set_permissions(&shell, PermissionsExt::from_mode(0o755)).expect("its mode");
-        serves(&hand, &shell.display().to_string());
+        serves(&hand, &shell(&hand, &format!("umask {mask}")));
     }
 }
 
@@ -100,20 +101,88 @@ fn too_few_descriptors_are_named_at_the_start() {
     serves(&hand, "prlimit --nofile=64:4096");
 }
 
+/// A program of the shell that does this first and then becomes the command that it is given.
+fn shell(hand: &Hand, first: &str) -> String {
+    let path = hand.dir.join("first");
+    std::fs::write(&path, format!("#!/bin/sh\n{first} && exec \"$@\"\n")).expect("written");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its mode");
+    path.display().to_string()
+}
+
+/// Runs a command in a mount namespace of its own in which this folder cannot be written.
+fn read_only(hand: &Hand, folder: &Path) -> String {
+    let folder = folder.display();
+    let mount = format!("mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}");
+    format!("unshare -m {}", shell(hand, &mount))
+}
+
+#[test]
+fn too_little_address_space_is_named_at_the_start() {
+    let hand = Hand::new();
+    let mut command = hand.command("/usr/bin/prlimit", "--as=1073741824");
+    command.arg(testbed::machine::bin("spp-primary"));
+    command.args(hand.primary("").split_whitespace());
+    let told = proc::run(&mut command, LIMIT).failure();
+    assert!(told.contains("may have 1024 MB of address space"), "{told}");
+    assert!(told.contains("raise the limit (ulimit -v"), "{told}");
+    hand.wait_nothing_left();
+    serves(&hand, "prlimit --as=137438953472");
+}
+
+/// A memory cgroup with this limit in bytes, if there can be one.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn new(bytes: u64) -> Option<Self> {
+        let name = testbed::machine::unique("spp");
+        let top = Path::new("/sys/fs/cgroup");
+        let (group, limit) = match top.join("memory").is_dir() {
+            true => (top.join("memory").join(name), "memory.limit_in_bytes"),
+            false => (top.join(name), "memory.max"),
+        };
+        std::fs::create_dir(&group).ok()?;
+        let this = Cgroup(group);
+        std::fs::write(this.0.join(limit), bytes.to_string()).ok()?;
+        Some(this)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // It is gone when its last process is.
+        testbed::wait::poll(LIMIT, || std::fs::remove_dir(&self.0).ok());
+    }
+}
+
+#[test]
+fn a_panel_lives_in_little_memory_beside_its_hugepages() {
+    let hand = Hand::new();
+    let Some(group) = Cgroup::new(128 << 20) else {
+        println!("skipped: no memory cgroup can be made here");
+        return;
+    };
+    let join = format!("echo $$ >{}/cgroup.procs", group.0.display());
+    serves(&hand, &shell(&hand, &join));
+    let most = std::fs::read_to_string(group.0.join("memory.max_usage_in_bytes"));
+    println!("at most, in bytes: {most:?}");
+}
+
+#[test]
+fn a_temporary_folder_that_cannot_be_written_is_not_needed() {
+    let hand = Hand::new();
+    let sockets = PathBuf::from("/run").join(&hand.prefix);
+    std::fs::create_dir(&sockets).expect("a folder");
+    let wrap = read_only(&hand, Path::new("/tmp"));
+    serves_at(&hand, &sockets, &wrap);
+    std::fs::remove_dir(&sockets).expect("nothing is left in it");
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let hand = Hand::new();
-    // In a mount namespace of their own /tmp cannot be written.
     let folder = hand.dir.join("fixed");
     std::fs::create_dir(&folder).expect("a folder");
-    let shell = hand.dir.join("fix");
-    let script = format!(
-        "#!/bin/sh\nmount --bind {0} {0} && mount -o remount,ro,bind {0} && exec \"$@\"\n",
-        folder.display()
-    );
-    std::fs::write(&shell, script).expect("written");
-    std::fs::set_permissions(&shell, PermissionsExt::from_mode(0o755)).expect("its mode");
-    let wrap = format!("unshare -m {}", shell.display());
+    let wrap = read_only(&hand, &folder);
     panel_of(&hand, &folder, &wrap, || {
         for port in ["vhost:1", "memif:1"] {
             let told = hand.spp(&format!("nfv 1 add {port}")).failure();

@@ -1,5 +1,6 @@
 /* A DPDK secondary as it was written for the original Soft Patch Panel: it finds its pool and its rings by their
- * names, sends numbered frames into eth_ring0, takes what comes out of eth_ring1, and knows nothing of the panel.
+ * names, sends numbered frames into eth_ring0, takes what comes out of eth_ring1 (or two others: EAL-OPTIONS -- 2 3), and
+ * knows nothing of the panel.
  *
  * It is told on its standard input what to do, a line each, and answers with a line:
  *   send N   sends N more frames
@@ -100,10 +101,13 @@ int main(int argc, char **argv)
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 	struct rte_ring *tx, *rx;
 	unsigned int held = 0, round = 0;
+	char name[32];
+	int eal;
 
 	setvbuf(stdin, NULL, _IONBF, 0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (rte_eal_init(argc, argv) < 0)
+	eal = rte_eal_init(argc, argv);
+	if (eal < 0)
 		return 1;
 	pool = found(rte_mempool_lookup("MProc_pktmbuf_pool"), "pool");
 	/* A pool names its operations by a number, which is that of the order in which they were registered. */
@@ -112,8 +116,11 @@ int main(int argc, char **argv)
 		       pool->ops_index, rte_mempool_get_ops(pool->ops_index)->name);
 		return 1;
 	}
-	tx = found(rte_ring_lookup("eth_ring0"), "eth_ring0");
-	rx = found(rte_ring_lookup("eth_ring1"), "eth_ring1");
+	/* Behind EAL's options stands what was no option, from the separator on. */
+	snprintf(name, sizeof(name), "eth_ring%s", argc > eal + 2 ? argv[eal + 1] : "0");
+	tx = found(rte_ring_lookup(name), name);
+	snprintf(name, sizeof(name), "eth_ring%s", argc > eal + 2 ? argv[eal + 2] : "1");
+	rx = found(rte_ring_lookup(name), name);
 	found((void *)(uintptr_t)rte_memzone_lookup("MProc_port_info"), "MProc_port_info");
 	printf("ready\n");
 	for (;;) {

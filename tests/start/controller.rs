@@ -91,3 +91,20 @@ fn processes_find_a_controller_that_comes_later() {
     }
     hand.wait_nothing_left();
 }
+
+#[test]
+fn a_primary_that_ends_at_once_leaves_no_controller() {
+    for nth in 0..4 {
+        let hand = Hand::new();
+        let mut primary = hand.start("spp-primary", &hand.primary(""));
+        primary.wait_output("listening: primary", LIMIT);
+        // It may have been registered by then, or not.
+        std::thread::yield_now();
+        assert!(
+            primary.terminate(LIMIT).success(),
+            "{nth}: {}",
+            primary.output()
+        );
+        hand.wait_nothing_left();
+    }
+}

@@ -2,8 +2,8 @@
 //! of a refusal, and behind what is incomplete.
 
 use serde_json::Value;
-use testbed::Proc;
 use testbed::machine::cpu;
+use testbed::{Proc, Random};
 
 use crate::LIMIT;
 use crate::fake::{Door, Peer};
@@ -383,16 +383,12 @@ fn no_words_do_harm() {
     let door = Door::open(hand.ports[1]);
     let (mut proc, mut vf) = start(&hand, &door, "vf", 2, &[3, 4, 5]);
     vf.lines();
-    let mut seed = 0x5eed_u32;
-    let mut below = |end: usize| {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((u64::from(seed) * end as u64) >> 32) as usize
-    };
+    let mut random = Random(0x5eed);
     let mut taken = 0;
     for _ in 0..3000 {
-        let mut words = vec![BEGINNINGS[below(BEGINNINGS.len())]];
-        for _ in 0..below(8) {
-            words.push(WORDS[below(WORDS.len())]);
+        let mut words = vec![random.of(&BEGINNINGS)];
+        for _ in 0..random.below(8) {
+            words.push(random.of(&WORDS));
         }
         let command = words.join(" ");
         let reply = vf.ask_line(command.as_bytes());

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::classic::{RECORD, file_header, record_header};
@@ -61,6 +62,38 @@ impl Writer {
     /// The file cannot be written.
     pub fn create_in(file: File, path: &Path) -> Result<Self, WriteError> {
         Buffered::new(file, path.to_owned()).map(Self)
+    }
+
+    /// Goes on at the end of a file that another writer has made; `path` is its name in errors. An empty one gets its
+    /// header.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or begins in another way.
+    pub fn go_on_in(mut file: File, path: &Path) -> Result<Self, WriteError> {
+        let failed = |source| WriteError {
+            path: path.to_owned(),
+            lost: 0,
+            source,
+        };
+        let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
+        if length == 0 {
+            return Self::create_in(file, path);
+        }
+        let wanted = file_header(SNAPLEN);
+        let mut header = [0; 24];
+        let read = file.read_exact_at(&mut header, 0);
+        if read.is_err() || header != wanted {
+            let words = "it does not begin as a file that was written here does";
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidData, words)));
+        }
+        Ok(Self(Buffered {
+            output: file,
+            path: path.to_owned(),
+            buffer: Vec::with_capacity(BUFFER + RECORD + crate::MAX_PACKET),
+            waiting: 0,
+            written: 0,
+            length,
+        }))
     }
 
     /// Adds a packet in one or more pieces. It reaches the file when enough has gathered, or by
@@ -250,6 +283,26 @@ mod tests {
         writer.write_packet(2, &[&[9; 60]]).unwrap();
         writer.flush().unwrap();
         assert_eq!(count(&writer.output.content), kept + 1);
+    }
+
+    #[test]
+    fn a_file_goes_on_where_another_writer_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.pcap");
+        let open = || {
+            let mut options = File::options();
+            options.read(true).write(true).create(true);
+            options.truncate(false).open(&path).unwrap()
+        };
+        for round in 1..=3 {
+            let mut writer = Writer::go_on_in(open(), &path).unwrap();
+            writer.write_packet(1, &[&[7; 60]]).unwrap();
+            drop(writer);
+            assert_eq!(count(&std::fs::read(&path).unwrap()), round);
+        }
+        std::fs::write(&path, b"something else, long enough for a header").unwrap();
+        let told = Writer::go_on_in(open(), &path).err().unwrap().to_string();
+        assert!(told.contains("does not begin"), "{told}");
     }
 
     #[test]

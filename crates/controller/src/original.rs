@@ -56,6 +56,9 @@ fn panel(peer: &Peer, command: &PanelCommand) -> Answer<()> {
         PanelCommand::Patch { cpu: Some(_), .. } => {
             refused(peer, "it cannot choose a CPU for a patch")
         }
+        PanelCommand::Patch { with: Some(_), .. } => {
+            refused(peer, "it cannot hold packets of a patch back")
+        }
         PanelCommand::Unpatch(_) => refused(peer, "it can only take out all patches"),
         PanelCommand::Clear if !primary => refused(peer, "it has no counters"),
         _ => Ok(()),

@@ -173,6 +173,13 @@ impl Controller {
         self.rest
     }
 
+    /// To be called when the primary that started this controller has ended by its own will, which it may have done before it was
+    /// registered.
+    pub fn primary_left(&self) -> impl Fn() + Send + use<> {
+        let table = self.table.clone();
+        move || table.primary_left()
+    }
+
     /// Serves until `stop` is ready, or with `exit_when_idle` until the panel is over; then lets
     /// running requests end and closes everything.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {

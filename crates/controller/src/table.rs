@@ -130,6 +130,15 @@ impl Table {
         state.changed = Instant::now();
     }
 
+    /// A primary has ended by its own will without having been registered; if one is, its connection tells more.
+    pub fn primary_left(&self) {
+        let mut state = self.state();
+        if !state.peers.iter().any(|p| p.kind == ProcessKind::Primary) {
+            (state.had_peer, state.primary_ended) = (true, true);
+            state.changed = Instant::now();
+        }
+    }
+
     /// Whether the primary has ended cleanly and nothing was connected for `grace`.
     pub fn is_over(&self, grace: Duration) -> bool {
         let state = self.state();
@@ -179,6 +188,21 @@ mod tests {
         table.register(&primary, None).ok().unwrap();
         table.closed(&primary, "killed", false);
         assert!(!over(), "the next primary did not end cleanly");
+    }
+
+    #[tokio::test]
+    async fn it_is_over_when_the_primary_left_before_it_was_registered() {
+        let primary = peer(ProcessKind::Primary, 0).await;
+        let table = Table::default();
+        table.primary_left();
+        assert!(
+            table.is_over(Duration::ZERO),
+            "it ended before it was registered"
+        );
+        table.register(&primary, None).ok().unwrap();
+        table.primary_left();
+        table.closed(&primary, "killed", false);
+        assert!(!table.is_over(Duration::ZERO), "that was another one");
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ use protocol::port::PortName;
 use serde_json::{Value, json};
 use support::nfv::{Has, nfv};
 use support::{Ctl, LONG, Played, Style, limited, play, until};
+use testbed::Random;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -86,24 +87,16 @@ async fn ask(rest: SocketAddr, method: &str, path: &str, body: &str) -> Option<(
     limited(exchange).await
 }
 
-/// The same numbers in each run: where it is killed depends on the machine all the same.
-struct Numbers(u64);
+/// Changes that are the same in each run: where it is killed depends on the machine all the same.
+struct Changes(Random);
 
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-
+impl Changes {
     /// A change, and the request that makes it.
     fn change(&mut self) -> (Change, &'static str, String, String) {
-        let ring = PortName::Ring(self.below(12) as u16);
-        let vhost = PortName::Vhost(self.below(12) as u16);
+        let ring = PortName::Ring(self.0.below(12) as u16);
+        let vhost = PortName::Vhost(self.0.below(12) as u16);
         let base = "/v1/nfvs/1";
-        let (command, method, path, body) = match self.below(5) {
+        let (command, method, path, body) = match self.0.below(5) {
             0 | 1 => {
                 let body = json!({"action": "add", "port": vhost});
                 (
@@ -130,6 +123,7 @@ impl Numbers {
                     src: vhost,
                     dst: ring,
                     cpu: None,
+                    with: None,
                 };
                 (
                     command,
@@ -179,7 +173,7 @@ async fn no_acknowledged_change_is_lost_and_none_is_half_done() {
     const KILLS: u64 = 16;
     let dir = tempfile::tempdir().unwrap();
     let ports = free_ports();
-    let mut numbers = Numbers(7);
+    let mut changes = Changes(Random(7));
     let mut has = Has::default();
     let mut acknowledged = Desired::default();
     let (mut made, mut kills, mut incarnation) = (0, 0, 1);
@@ -188,7 +182,10 @@ async fn no_acknowledged_change_is_lost_and_none_is_half_done() {
     loop {
         // Killed beside the requests, at an instant that follows none of them.
         let pid = ctl.child.id().to_string();
-        let (after, turns) = (numbers.below(CHANGES / KILLS), numbers.below(1 << 20));
+        let (after, turns) = (
+            changes.0.below((CHANGES / KILLS) as usize) as u64,
+            changes.0.below(1 << 20),
+        );
         let so_far = Arc::new(AtomicU64::new(0));
         let (last, counted) = (kills == KILLS, so_far.clone());
         let killer = std::thread::spawn(move || {
@@ -209,7 +206,7 @@ async fn no_acknowledged_change_is_lost_and_none_is_half_done() {
         });
         let mut in_flight = None;
         while made < CHANGES || !last {
-            let (change, method, path, body) = numbers.change();
+            let (change, method, path, body) = changes.change();
             in_flight = Some(change.clone());
             let Some((status, words)) = ask(ctl.rest, method, &path, &body).await else {
                 break;

@@ -109,11 +109,14 @@ async fn launched_processes_of_a_primary_of_ours() {
         .await;
     let unknown = ctl.request("DELETE", "/v1/primary/launched/x", "").await;
     assert_eq!(unknown.status, 404);
+    ctl.expect("PUT", "/v1/primary/launched/5/upgrade", "", 204, "")
+        .await;
     let launch = r#"{"client_id": 5, "proc_name": "spp_nfv", "eal": {"-l": "0", "--proc-type": "secondary"}, "app": {"-n": 5}, "restart": "always"}"#;
     ctl.expect("PUT", "/v1/primary/launch", launch, 204, "")
         .await;
     let told = [
         "unlaunch 5",
+        "upgrade 5",
         "launch 5 spp_nfv -l 0 --proc-type secondary -- -n 5 --restart always",
     ];
     let mut said = primary.told()[2..].to_vec();

@@ -15,6 +15,7 @@ use controller::{TlsFiles, Token};
 use rustls_pki_types::ServerName;
 use rustls_pki_types::pem::PemObject;
 use support::*;
+use testbed::Random;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -356,13 +357,9 @@ async fn what_is_no_tls_hurts_nobody() {
         config.limits.head = Duration::from_millis(500);
     })
     .await;
-    let mut state = 7_u32;
-    let mut random = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
+    let mut random = Random(7);
     for number in 0..200 {
-        let mut bytes: Vec<u8> = (0..number * 3).map(|_| random()).collect();
+        let mut bytes: Vec<u8> = random.bytes(number * 3);
         if let (Some(first), true) = (bytes.first_mut(), number % 2 == 0) {
             *first = 0x16;
         }

@@ -135,6 +135,36 @@ void spp_mempool_walk(struct rte_mempool *mp, void (*each)(void *, void *, unsig
 	struct walk w = { each, arg };
 	rte_mempool_obj_iter(mp, walk_one, &w);
 }
+static struct spp_span zone_span(const struct rte_memzone *mz)
+{
+	struct spp_span span = { mz->addr_64, mz->addr_64 + mz->len };
+	return span;
+}
+void spp_mempool_object(const struct rte_mempool *mp, size_t *header, size_t *total)
+{
+	*header = mp->header_size;
+	*total = (size_t)mp->header_size + mp->elt_size + mp->trailer_size;
+}
+struct spp_span spp_mempool_span(const struct rte_mempool *mp) { return zone_span(mp->mz); }
+/* Our pools use the ring operations. */
+struct spp_span spp_mempool_ring_span(const struct rte_mempool *mp) { return spp_ring_span(mp->pool_data); }
+struct memory_walk {
+	void (*each)(void *arg, struct spp_span part);
+	void *arg;
+};
+static int memory_part(const struct rte_memseg_list *list, const struct rte_memseg *seg, size_t len, void *arg)
+{
+	struct memory_walk *w = arg;
+	struct spp_span part = { seg->addr_64, seg->addr_64 + len };
+	if (!list->external)
+		w->each(w->arg, part);
+	return 0;
+}
+void spp_memory_walk(void (*each)(void *, struct spp_span), void *arg)
+{
+	struct memory_walk w = { each, arg };
+	rte_memseg_contig_walk_thread_unsafe(memory_part, &w);
+}
 int spp_mbuf_alloc_bulk(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned int n)
 {
 	return rte_pktmbuf_alloc_bulk(mp, mbufs, n);
@@ -313,6 +343,7 @@ void spp_ring_walk(struct rte_ring *r, void (*each)(void *, struct rte_mbuf *), 
 	for (; tail != head; tail++)
 		each(arg, slots[tail & r->mask]);
 }
+struct spp_span spp_ring_span(const struct rte_ring *r) { return zone_span(r->memzone); }
 struct rte_ring *spp_ring_create(const char *name, unsigned int size, int socket)
 {
 	return rte_ring_create(name, size, socket, RING_F_SP_ENQ | RING_F_SC_DEQ);

@@ -91,6 +91,19 @@ int32_t spp_mempool_ops_index(const struct rte_mempool *mp);
 const char *spp_mempool_ops_name(int32_t index);
 /* Calls `each` for every object of the pool. */
 void spp_mempool_walk(struct rte_mempool *mp, void (*each)(void *arg, void *obj, unsigned int idx), void *arg);
+/* Bytes from the header of an object of the pool to the object, and of both with what is behind them. */
+void spp_mempool_object(const struct rte_mempool *mp, size_t *header, size_t *total);
+/* Addresses in shared memory. */
+struct spp_span {
+	uintptr_t start;
+	uintptr_t end;
+};
+/* Where the pool itself lies, with the caches of all lcores; and its ring. */
+struct spp_span spp_mempool_span(const struct rte_mempool *mp);
+struct spp_span spp_mempool_ring_span(const struct rte_mempool *mp);
+/* Calls `each` for every part of the memory that DPDK's processes share. Primary only, which has all of it mapped and never
+ * grows it, so that no lock is needed, which somebody may have died with. */
+void spp_memory_walk(void (*each)(void *arg, struct spp_span part), void *arg);
 int spp_mbuf_alloc_bulk(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned int n);
 /* Resets the header of an mbuf whose last owner died, to what a pool holds. */
 void spp_mbuf_renew(struct rte_mbuf *m);
@@ -121,6 +134,8 @@ bool spp_ring_mend_producer(struct rte_ring *r);
 bool spp_ring_mend_consumer(struct rte_ring *r);
 /* Calls `each` for every object that is in the ring now. */
 void spp_ring_walk(struct rte_ring *r, void (*each)(void *arg, struct rte_mbuf *m), void *arg);
+/* Where the ring lies. */
+struct spp_span spp_ring_span(const struct rte_ring *r);
 struct rte_ring *spp_ring_create(const char *name, unsigned int size, int socket);
 
 /* Ethernet devices */

@@ -314,6 +314,12 @@ impl Burst {
         true
     }
 
+    /// Where the mbuf of packet `i` (the first, if it has several) lies in memory: the same number in every process of a
+    /// panel, for all have its memory at the same place. To be shown, not to be followed.
+    pub fn address(&self, i: usize) -> Option<u64> {
+        Some(self.mbufs[..self.len].get(i)?.addr() as u64)
+    }
+
     /// The first segment of packet `i`.
     pub fn packet(&self, i: usize) -> Option<&[u8]> {
         // SAFETY of the borrow: `first` lends from the mbuf, which the burst keeps.

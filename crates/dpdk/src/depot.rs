@@ -377,6 +377,12 @@ impl Depot {
         }
     }
 
+    /// Where it lies.
+    pub(crate) fn span(&self) -> std::ops::Range<usize> {
+        let start = std::ptr::from_ref(self.header) as usize;
+        start..start + Self::bytes(self.states.len())
+    }
+
     /// Calls `each` for every mbuf that lies in the depot or is being moved out of it.
     pub(crate) fn for_each(&self, mut each: impl FnMut(Mbuf)) {
         for (state, magazine) in self.states.iter().zip(self.magazines) {

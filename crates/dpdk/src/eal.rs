@@ -6,11 +6,23 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dpdk_sys as ffi;
+use sys::proc::address_space_limit;
 use thiserror::Error;
 
 use crate::errno_text;
 
 static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// What a failure for want of memory may come of.
+fn too_little(errno: i32) -> String {
+    match address_space_limit() {
+        Some(bytes) if errno == libc::ENOMEM => format!(
+            "; this process may have {} MB of address space, and DPDK reserves more than 64 GB: raise the limit (ulimit -v, LimitAS=)",
+            bytes >> 20
+        ),
+        _ => String::new(),
+    }
+}
 
 /// Why EAL did not start.
 #[derive(Debug, Error)]
@@ -26,7 +38,7 @@ pub enum EalError {
         reason: String,
     },
     /// `rte_eal_init` refused.
-    #[error("DPDK's EAL did not start: {} (errno {errno}); its own messages are above", errno_text(*.errno))]
+    #[error("DPDK's EAL did not start: {} (errno {errno}); its own messages are above{}", errno_text(*.errno), too_little(*.errno))]
     Init {
         /// Positive errno.
         errno: i32,

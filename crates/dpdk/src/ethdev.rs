@@ -9,8 +9,23 @@ use crate::{Error, Lcore, c_string};
 /// Descriptors of a queue.
 const DESCRIPTORS: u16 = 512;
 
-/// Drivers that keep no mbuf between two calls: what they are given they have freed when they return.
+/// What a driver keeps of mbufs between two calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// Nothing: what it is given it has freed when it returns, and it allocates what it gives.
+    Nothing,
+    /// Those that it will receive into, their addresses being in shared memory. What it is given to send it has freed when it
+    /// returns.
+    ToReceive,
+    /// Those that it will receive into, and those that it is given to send until some time later.
+    All,
+}
+
+/// Drivers that keep no mbuf between two calls.
 const KEEPS_NOTHING: [&str; 4] = ["net_null", "net_af_packet", "net_memif", "net_pcap"];
+/// A driver that chains the mbufs that it will receive into, and has their buffers' addresses in a list. What it sends it
+/// writes to a file.
+const KEEPS_TO_RECEIVE: &str = "net_tap";
 
 /// An Ethernet device (`rte_ethdev`), by its port id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +55,13 @@ pub struct EthInfo {
 }
 
 impl EthInfo {
-    /// Whether mbufs stay in the driver's queues between two calls.
-    pub fn keeps_mbufs(&self) -> bool {
-        !KEEPS_NOTHING.contains(&self.driver.as_str())
+    /// Which mbufs stay in the driver's queues between two calls.
+    pub fn keeps(&self) -> Keeps {
+        match self.driver.as_str() {
+            driver if KEEPS_NOTHING.contains(&driver) => Keeps::Nothing,
+            KEEPS_TO_RECEIVE => Keeps::ToReceive,
+            _ => Keeps::All,
+        }
     }
 }
 
@@ -193,11 +212,11 @@ impl EthDev {
     }
 
     /// A queue pair for a worker. The caller has claimed it, and the queue exists.
-    pub fn queue(&self, queue: u16, keeps_mbufs: bool) -> EthQueue {
+    pub fn queue(&self, queue: u16, keeps: Keeps) -> EthQueue {
         EthQueue {
             port: self.port,
             queue,
-            keeps_mbufs,
+            keeps,
         }
     }
 }
@@ -207,7 +226,7 @@ impl EthDev {
 pub struct EthQueue {
     port: u16,
     queue: u16,
-    keeps_mbufs: bool,
+    keeps: Keeps,
 }
 
 impl EthQueue {
@@ -219,10 +238,9 @@ impl EthQueue {
         // SAFETY: room for that many pointers; this worker alone uses the queue.
         let n = unsafe { ffi::spp_eth_rx(self.port, self.queue, room.as_mut_ptr(), most as u16) }
             as usize;
-        if self.keeps_mbufs {
-            burst.received(n, owner);
-        } else {
-            burst.received_own(n);
+        match self.keeps {
+            Keeps::Nothing => burst.received_own(n),
+            Keeps::ToReceive | Keeps::All => burst.received(n, owner),
         }
         n
     }
@@ -234,7 +252,7 @@ impl EthQueue {
     pub fn send(&self, _lcore: &Lcore, cache: &PoolCache, burst: &mut Burst) -> (usize, u64) {
         let step = burst.unshare_front(burst.step(), cache);
         let mbufs = &mut burst.mbufs()[..step];
-        if self.keeps_mbufs {
+        if self.keeps == Keeps::All {
             // The driver frees them some time; until then they are nobody's of ours.
             for m in mbufs.iter() {
                 crate::mbuf::Mbuf(*m).own(0);
@@ -260,7 +278,7 @@ impl EthQueue {
     #[inline(always)]
     pub fn offer(&self, burst: &Burst, from: usize) -> usize {
         let mbufs = burst.held().get(from..).unwrap_or_default();
-        if self.keeps_mbufs {
+        if self.keeps != Keeps::Nothing {
             return 0;
         }
         // SAFETY: mbufs that we own; this worker alone uses the queue; the array is only read.

@@ -192,14 +192,30 @@ impl Mbuf {
     /// Bytes of the first segment.
     #[inline]
     pub(crate) fn first(&self) -> &[u8] {
+        let (at, len) = self.place();
         // SAFETY: data_off and data_len describe initialized bytes inside the buffer, as the pool
         // and the drivers keep it.
+        unsafe { std::slice::from_raw_parts(at, len) }
+    }
+
+    /// Where the bytes of the first segment lie, and how many there are.
+    #[inline(always)]
+    fn place(self) -> (*mut u8, usize) {
+        // SAFETY: a valid mbuf; a pointer and two u16. The sum lies inside the buffer.
         unsafe {
             let base: *mut u8 = *self.field(ffi::SPP_MBUF_BUF_ADDR);
             let off: u16 = *self.field(ffi::SPP_MBUF_DATA_OFF);
             let len: u16 = *self.field(ffi::SPP_MBUF_DATA_LEN);
-            std::slice::from_raw_parts(base.add(off as usize), len as usize)
+            (base.add(usize::from(off)), usize::from(len))
         }
+    }
+
+    /// The same for writing: the caller owns it, and its data are nobody else's.
+    #[inline]
+    pub(crate) fn first_mut(&mut self) -> &mut [u8] {
+        let (at, len) = self.place();
+        // SAFETY: as in `first`; the data are the caller's alone.
+        unsafe { std::slice::from_raw_parts_mut(at, len) }
     }
 
     /// Makes the packet one segment of `len` bytes and gives them for writing; `None` if the buffer

@@ -8,6 +8,7 @@ use dpdk_sys as ffi;
 use crate::burst::{BURST, Burst};
 use crate::depot::{Cache, Depot, FREED_BETWEEN, HIGH, LOW, MAGAZINE};
 use crate::mbuf::Mbuf;
+use crate::search::span;
 use crate::{Error, Lcore, c_string};
 
 /// Tag of an mbuf: which lcore owns it. Zero: nobody of ours (in a driver, with a foreign process, free).
@@ -179,6 +180,18 @@ impl Pool {
             lent += mbufs.len() as u32;
         }
         lent
+    }
+
+    /// Where it lies, with the caches of all lcores, its ring, and its depot; its mbufs do not.
+    pub(crate) fn spans(&self) -> [std::ops::Range<usize>; 3] {
+        // SAFETY: a valid pool with a ring.
+        let (own, ring) = unsafe {
+            (
+                ffi::spp_mempool_span(self.raw),
+                ffi::spp_mempool_ring_span(self.raw),
+            )
+        };
+        [span(own), span(ring), self.depot.span()]
     }
 
     fn raw_cache(&self, lcore: u32) -> Cache {

@@ -8,17 +8,31 @@ use dpdk_sys as ffi;
 use crate::mbuf::Mbuf;
 use crate::orphans::Orphans;
 use crate::pool::{Owner, Pool};
+use crate::search::pointed_at;
 use crate::{Lcore, Ring};
 
 /// More segments than any packet has: 64 kB are 32.
 const LONGEST: usize = 256;
+
+/// Where drivers may keep mbufs that carry a dead worker's tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nowhere: it used none that keeps any.
+    Nowhere,
+    /// In receive queues that only the dead worker has used, whose driver has their addresses in the panel's memory
+    /// ([`Keeps::ToReceive`](crate::ethdev::Keeps::ToReceive)).
+    InQueues,
+    /// In queues of which we know nothing.
+    Anywhere,
+}
 
 /// What [`recover`] found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// mbufs that went back to the pool.
     pub mbufs: u32,
-    /// mbufs of the dead worker that a driver may still hold, so that they were left alone.
+    /// mbufs of the dead worker that a driver may still hold, so that they were left alone. Those that were found in its
+    /// queue do not count: the queue goes on with them.
     pub left: u32,
 }
 
@@ -29,16 +43,16 @@ pub struct Recovered {
 /// no magazine, and still carries the tag after these were looked at (whoever takes an mbuf
 /// over tags it before its former place gives it up).
 ///
-/// `driver_held` says that the worker used an Ethernet device whose driver keeps mbufs in its queues under the worker's
-/// tag; they cannot be told apart from those in its cache, so all are left alone and counted, but for clones, which no
-/// driver gets.
+/// `kept` says what is known of drivers that keep mbufs in their queues under the worker's tag. Those in a queue that can be
+/// found ([`Kept::InQueues`]) stay there: nobody uses that queue meanwhile, so it is as its dead user left it. Otherwise they
+/// cannot be told apart from those in the worker's cache, and all are left alone and counted, but for clones, which no driver gets.
 ///
 /// The carriers of the dead worker's clones are noted in `orphans`, and come back with them or later ([`Orphans::sweep`]).
 pub fn recover(
     pool: &Pool,
     rings: &[Ring],
     dead: u32,
-    driver_held: bool,
+    kept: Kept,
     orphans: &mut Orphans,
     lcore: &Lcore,
 ) -> Recovered {
@@ -83,17 +97,18 @@ pub fn recover(
         .map(|(m, _)| m)
         .collect();
     let mut left = 0;
-    if driver_held {
-        // From now on they are the driver's: the next worker with this id has no claim to them.
+    if kept != Kept::Nowhere {
+        let queued = (kept == Kept::InQueues).then(|| pointed_at(pool, rings));
         ours.retain(|m| {
-            let clone = m.is_clone();
-            if !clone {
-                left += 1;
+            let stays = !m.is_clone() && queued.as_ref().is_none_or(|queued| queued.contains(m));
+            if stays {
+                left += u32::from(queued.is_none());
+                // From now on they are the driver's: the next worker with this id has no claim to them.
                 let _ = m
                     .tag()
                     .compare_exchange(tag, 0, Ordering::Relaxed, Ordering::Relaxed);
             }
-            clone
+            !stays
         });
     }
     orphans.suspect(pool, ours.iter().filter(|m| m.is_clone()).copied());

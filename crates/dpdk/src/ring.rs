@@ -59,6 +59,12 @@ impl Ring {
         unsafe { ffi::spp_ring_capacity(self.raw) }
     }
 
+    /// Where it lies.
+    pub(crate) fn span(&self) -> std::ops::Range<usize> {
+        // SAFETY: reads where the ring's zone is.
+        crate::search::span(unsafe { ffi::spp_ring_span(self.raw) })
+    }
+
     /// Undoes what a dead producer or consumer had begun; true if there was something. Only after
     /// the holder of that end has died and before anybody claims it again.
     pub fn mend(&self, producer: bool) -> bool {

@@ -50,3 +50,37 @@ impl Burst {
         left
     }
 }
+
+impl Burst {
+    /// Turns one bit round in each packet of `which` (bit `i` is packet `i`): of its bits counted from the beginning, the one that `bit`
+    /// says of its length in bytes. Each is replaced by a copy for that, so whoever shares its data sees nothing of it.
+    /// Returns how many; what there is no mbuf for stays as it is.
+    pub fn spoil(
+        &mut self,
+        which: u64,
+        cache: &mut PoolCache,
+        mut bit: impl FnMut(u32) -> u64,
+    ) -> usize {
+        let which = which & ones(self.len());
+        let mut left = which & !self.exchange(which, cache);
+        let spoiled = left.count_ones() as usize;
+        while left != 0 {
+            let i = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let Some(m) = self.mbuf(i).filter(|m| m.pkt_len() > 0) else {
+                continue;
+            };
+            let bit = bit(m.pkt_len()) % (u64::from(m.pkt_len()) * 8);
+            let mut at = (bit / 8) as usize;
+            for mut segment in m.segments() {
+                let data = segment.first_mut();
+                if at < data.len() {
+                    data[at] ^= 1 << (bit % 8);
+                    break;
+                }
+                at -= data.len();
+            }
+        }
+        spoiled
+    }
+}

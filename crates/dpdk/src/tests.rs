@@ -4,6 +4,7 @@ mod copies;
 mod deals;
 mod every_instruction;
 mod operations;
+mod queues;
 mod shares;
 mod stepper;
 mod storm;
@@ -13,7 +14,7 @@ use crate::depot::{HIGH, LOW, MAGAZINE};
 use crate::mbuf::Mbuf;
 use crate::pool::Owner;
 use crate::testing::with_eal;
-use crate::{BURST, Burst, Memzone, Orphans, Pool, Ring, audit, recover, shared_struct};
+use crate::{BURST, Burst, Kept, Memzone, Orphans, Pool, Ring, audit, recover, shared_struct};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const MBUFS: u32 = 4096;
@@ -163,7 +164,14 @@ fn recovery_finds_what_the_dead_held_and_nothing_else() {
             .unwrap();
             ended.recv().unwrap();
             assert_eq!(ring.used(), 128);
-            let found = recover(&pool, &[ring], 1, false, &mut Orphans::default(), &lcore);
+            let found = recover(
+                &pool,
+                &[ring],
+                1,
+                Kept::Nowhere,
+                &mut Orphans::default(),
+                &lcore,
+            );
             assert_eq!(found.left, 0);
             assert_eq!(pool.free() + ring.used(), MBUFS, "{found:?}");
             // What was in the ring is whole and can be received by somebody else.
@@ -174,7 +182,14 @@ fn recovery_finds_what_the_dead_held_and_nothing_else() {
                 burst.clear(&mut cache);
             }
             assert_eq!(
-                recover(&pool, &[ring], 1, false, &mut Orphans::default(), &lcore),
+                recover(
+                    &pool,
+                    &[ring],
+                    1,
+                    Kept::Nowhere,
+                    &mut Orphans::default(),
+                    &lcore
+                ),
                 crate::Recovered::default()
             );
         },
@@ -204,7 +219,14 @@ fn a_chain_in_a_ring_that_is_half_tagged_stays_whole() {
                 }
                 let before = pool.free();
                 assert_eq!(
-                    recover(&pool, &[ring], 1, false, &mut Orphans::default(), &lcore),
+                    recover(
+                        &pool,
+                        &[ring],
+                        1,
+                        Kept::Nowhere,
+                        &mut Orphans::default(),
+                        &lcore
+                    ),
                     crate::Recovered::default(),
                     "tags {ours:05b}"
                 );
@@ -261,10 +283,24 @@ fn what_a_driver_may_hold_is_left_to_it_for_good() {
             })
             .unwrap();
             ended.recv().unwrap();
-            let first = recover(&pool, &[], 1, true, &mut Orphans::default(), &lcore);
+            let first = recover(
+                &pool,
+                &[],
+                1,
+                Kept::Anywhere,
+                &mut Orphans::default(),
+                &lcore,
+            );
             assert_eq!((first.mbufs, first.left), (0, MAGAZINE as u32));
             // The next worker with this id uses no device: what it left is recovered, the driver's is not.
-            let next = recover(&pool, &[], 1, false, &mut Orphans::default(), &lcore);
+            let next = recover(
+                &pool,
+                &[],
+                1,
+                Kept::Nowhere,
+                &mut Orphans::default(),
+                &lcore,
+            );
             assert_eq!(next, crate::Recovered::default());
             assert_eq!(pool.free(), MBUFS - MAGAZINE as u32);
         },
@@ -366,7 +402,7 @@ fn a_worker_that_ends_gives_everything_back() {
                         &pool,
                         &[],
                         lcore.id(),
-                        false,
+                        Kept::Nowhere,
                         &mut Orphans::default(),
                         &lcore
                     )
@@ -423,7 +459,7 @@ fn what_is_freed_of_a_foreign_pool_passes_through_its_depot() {
                 &foreign,
                 &[ring],
                 lcore.id(),
-                false,
+                Kept::Nowhere,
                 &mut Orphans::default(),
                 &lcore,
             );
@@ -457,12 +493,19 @@ fn a_magazine_that_a_dead_worker_was_adding_to_keeps_what_it_held() {
                 &foreign,
                 &[ring],
                 lcore.id(),
-                false,
+                Kept::Nowhere,
                 &mut Orphans::default(),
                 &lcore,
             );
             assert_eq!(found.mbufs, 0);
-            let found = recover(&foreign, &[ring], 5, false, &mut Orphans::default(), &lcore);
+            let found = recover(
+                &foreign,
+                &[ring],
+                5,
+                Kept::Nowhere,
+                &mut Orphans::default(),
+                &lcore,
+            );
             assert_eq!((found.mbufs, found.left), (36, 0));
             std::mem::forget(burst);
             assert_eq!(foreign.free(), 100);

@@ -186,6 +186,7 @@ static OPERATIONS: std::sync::LazyLock<Operations> = std::sync::LazyLock::new(||
 /// is done on the control thread.
 pub struct Vhost {
     path: CString,
+    mode: Mode,
     link: Arc<Link>,
 }
 
@@ -224,7 +225,11 @@ impl Vhost {
             flags |= u64::from(ffi::RTE_VHOST_USER_CLIENT);
         }
         // From here on dropping `port` undoes what was done.
-        let port = Vhost { path: c_path, link };
+        let port = Vhost {
+            path: c_path,
+            mode,
+            link,
+        };
         let call = |what: &str, ret: i32| {
             if ret == 0 {
                 Ok(())
@@ -258,6 +263,11 @@ impl Vhost {
     /// The connection, for the worker.
     pub fn link(&self) -> Arc<Link> {
         self.link.clone()
+    }
+
+    /// Who makes the socket.
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Path of the socket.

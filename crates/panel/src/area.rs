@@ -12,7 +12,7 @@ use crate::code::{PortCode, PortKind};
 /// Name of the memzone.
 pub const NAME: &str = "spp_panel";
 /// Version of its layout.
-pub const LAYOUT: u32 = 3;
+pub const LAYOUT: u32 = 5;
 /// Lcore ids of DPDK.
 pub const LCORES: usize = 128;
 /// Most rings.
@@ -44,6 +44,10 @@ pub enum DropReason {
     Unknown = 6,
     /// It is of a kind that the component does not let through.
     Filtered = 7,
+    /// Its patch was told to lose it.
+    Lost = 8,
+    /// Its patch held as many mbufs as it may.
+    Limit = 9,
 }
 
 impl DropReason {
@@ -57,11 +61,13 @@ impl DropReason {
         DropReason::IoError,
         DropReason::Unknown,
         DropReason::Filtered,
+        DropReason::Lost,
+        DropReason::Limit,
     ];
 }
 
 /// Number of drop reasons.
-pub const REASONS: usize = 8;
+pub const REASONS: usize = 10;
 
 shared_struct! {
     /// Who claims the two ends of a ring or queue: lcore id + 1, or 0.
@@ -104,8 +110,12 @@ shared_struct! {
         pub rests: AtomicU64,
         /// Time stamp counter at its start; 0 before.
         pub started: AtomicU64,
-        /// 1 if it ever polled a device whose driver keeps mbufs in its queues.
+        /// 1 if it ever used a device whose driver keeps mbufs of which we cannot know where they are.
         pub driver_held: AtomicU32,
+        /// Devices that it ever received from whose driver keeps the mbufs to receive into: a bit for each port id.
+        pub received_from: AtomicU32,
+        /// mbufs that its patches may hold back together at most.
+        pub may_hold: AtomicU32,
     }
 }
 
@@ -199,6 +209,8 @@ shared_struct! {
         pub device_past: [Past; DEVICES],
         /// Odd while counts move from a block to a past.
         pub moving: AtomicU64,
+        /// mbufs that all patches of the panel may hold back together at most.
+        pub may_hold: AtomicU32,
     }
 }
 
@@ -333,6 +345,15 @@ pub struct Held {
     pub lcore: u32,
 }
 
+/// Too many mbufs were to be held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserved {
+    /// mbufs that all patches of the panel may hold back together.
+    pub most: u32,
+    /// mbufs of them that nobody has reserved.
+    pub left: u32,
+}
+
 /// The direction of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
@@ -458,6 +479,36 @@ impl Area {
         block.state.store(RETIRED, SeqCst);
     }
 
+    /// From now on patches may hold back so many of the pool's `mbufs` together that others have as many (primary only).
+    pub fn share_mbufs(&self, mbufs: u32) {
+        self.layout().may_hold.store(mbufs / 2, SeqCst);
+    }
+
+    /// Says that the patches of the worker `lcore` may hold back `mbufs` mbufs together from now on. Only the process that leases
+    /// `lcore` calls this.
+    ///
+    /// # Errors
+    /// That would be more than there are for this: nothing has changed. Of two processes that ask for the last ones at the same time both
+    /// may be refused.
+    pub fn reserve(&self, lcore: u32, mbufs: u32) -> Result<(), Reserved> {
+        let layout = self.layout();
+        let Some(worker) = layout.workers.get(lcore as usize) else {
+            return Ok(());
+        };
+        let before = worker.may_hold.swap(mbufs, SeqCst);
+        let most = layout.may_hold.load(SeqCst);
+        let workers = layout.workers.iter();
+        let all = workers.fold(0u32, |sum, w| sum.saturating_add(w.may_hold.load(SeqCst)));
+        if mbufs <= before || all <= most {
+            return Ok(());
+        }
+        worker.may_hold.store(before, SeqCst);
+        Err(Reserved {
+            most,
+            left: most.saturating_sub(all - mbufs + before),
+        })
+    }
+
     fn past_of(&self, code: PortCode) -> Option<&'static Past> {
         let number = usize::from(code.number());
         match code.kind() {
@@ -505,7 +556,9 @@ impl Area {
         ] {
             counter.store(0, Relaxed);
         }
+        worker.may_hold.store(0, SeqCst);
         worker.driver_held.store(0, Relaxed);
+        worker.received_from.store(0, Relaxed);
         self.layout().pulses[lcore as usize].still();
         self.layout().sleep[lcore as usize].asleep.store(0, SeqCst);
     }

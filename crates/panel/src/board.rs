@@ -120,6 +120,15 @@ impl Board {
         Ok(gone)
     }
 
+    /// Takes out all that is plugged, patches, components and probes, at once, and gives up what it claimed. Ports and their
+    /// entries in tables stay.
+    ///
+    /// # Errors
+    /// [`BoardError::Stuck`]; then all is as it was.
+    pub fn unplug(&mut self) -> Result<(), BoardError> {
+        self.change(Wiring::default())
+    }
+
     pub(crate) fn wiring(&self) -> &Wiring {
         &self.wiring
     }
@@ -180,6 +189,7 @@ impl Board {
 
     /// Carries a planned wiring out. On failure everything is as it was.
     pub(crate) fn change(&mut self, mut wiring: Wiring) -> Result<(), BoardError> {
+        self.reserve(&wiring)?;
         let edition = self.next_edition();
         let tables = self.entries.plan(&mut wiring, edition);
         let (had, wanted) = (self.wiring.claims(), wiring.claims());
@@ -209,7 +219,33 @@ impl Board {
                 }
             }
         }
+        self.settle_reserved();
         result
+    }
+
+    /// Sees that there are mbufs for what patches are to hold back, beside what they do.
+    fn reserve(&self, wiring: &Wiring) -> Result<(), BoardError> {
+        for (at, hand) in self.hands.iter().enumerate() {
+            let wanted = wiring.may_hold(at);
+            let most = wanted.max(self.wiring.may_hold(at));
+            if let Err(reserved) = self.area.reserve(hand.lcore, most) {
+                self.settle_reserved();
+                return Err(BoardError::Reserved {
+                    wanted,
+                    left: reserved.left + self.wiring.may_hold(at),
+                    most: reserved.most,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps only those mbufs for patches that they may hold back.
+    fn settle_reserved(&self) {
+        for (at, hand) in self.hands.iter().enumerate() {
+            // Never more than before.
+            let _ = self.area.reserve(hand.lcore, self.wiring.may_hold(at));
+        }
     }
 
     /// Gives counters up that were begun for nothing.
@@ -348,6 +384,8 @@ impl Board {
     /// if one did not end.
     pub fn end(&mut self) -> bool {
         for hand in &mut self.hands {
+            // Never more than before.
+            let _ = self.area.reserve(hand.lcore, 0);
             hand.tables.publish(Table {
                 lines: Vec::new(),
                 end: true,
@@ -405,6 +443,10 @@ impl Board {
         let ends = blocks.iter().filter_map(|b| b.ends());
         self.block_base = ends.map(|ends| (ends, self.whole_block(ends))).collect();
         self.entries.clear();
+        let cables = self.wiring.cables.values();
+        cables
+            .filter_map(|c| c.impaired.as_ref())
+            .for_each(|i| i.clear());
         if let Err(e) = self.measure_anew() {
             log::warn!("clear: latencies go on: {e}");
         }

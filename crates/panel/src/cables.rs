@@ -1,14 +1,18 @@
 //! Cables on a board: patches from one port to another.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::impair::Impairment;
 
 use crate::area::{Direction, PatchBlock, Totals};
 use crate::board::{Board, BoardError};
 use crate::code::PortCode;
+use crate::impair::{Counts, Impaired};
 use crate::wiring::Cable;
 
 /// A patch as it is shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct PatchView {
     /// Source.
     pub src: PortCode,
@@ -18,17 +22,21 @@ pub struct PatchView {
     pub cpu: u32,
     /// Its counts since the last clear.
     pub totals: Totals,
+    /// What holds packets back, with its counts since the last clear.
+    pub impaired: Option<(Impairment, Counts)>,
 }
 
 impl Board {
     /// Patches `src` to `dst`, replacing the former patch of `src`. All patches into one destination are
     /// run by one worker: `on` (a CPU) names it and moves the others along; without it a new destination goes
-    /// to the worker with the fewest patches.
+    /// to the worker with the fewest patches. Packets are held back `with` what is given; what the former patch of
+    /// `src` holds on the same worker goes on, if it is to be held back, too.
     pub fn patch(
         &mut self,
         src: PortCode,
         dst: PortCode,
         on: Option<u32>,
+        with: Option<Impairment>,
     ) -> Result<(), BoardError> {
         self.required(src)?;
         self.required(dst)?;
@@ -62,7 +70,28 @@ impl Board {
                     }
                 },
             };
-            wiring.cables.insert(mate, Cable { dst, hand, block });
+            let known = self.wiring().cables.get(&mate);
+            let before = known.and_then(|c| Some((c.impaired.clone()?, c.hand == hand)));
+            let wanted = if mate == src {
+                with
+            } else {
+                before.as_ref().map(|(impaired, _)| *impaired.with())
+            };
+            let before = before.filter(|(_, stays)| *stays).map(|(same, _)| same);
+            let impaired = wanted.map(|with| match before {
+                Some(same) if *same.with() == with => same,
+                before => {
+                    let edition = self.next_edition();
+                    Arc::new(Impaired::new(with, edition, before.as_deref()))
+                }
+            });
+            let cable = Cable {
+                dst,
+                hand,
+                block,
+                impaired,
+            };
+            wiring.cables.insert(mate, cable);
         }
         self.change(wiring)
     }
@@ -110,6 +139,7 @@ impl Board {
             dst: cable.dst,
             cpu: self.hands()[cable.hand].cpu,
             totals: self.block_totals((Some(*src), Some(cable.dst))),
+            impaired: cable.impaired.as_ref().map(|i| (*i.with(), i.counts())),
         };
         self.wiring().cables.iter().map(view).collect()
     }

@@ -14,6 +14,8 @@ pub mod classifier;
 pub mod code;
 mod doze;
 pub mod filter;
+pub mod impair;
+mod kept;
 pub mod latency;
 pub mod line;
 pub mod memif;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use dpdk::{BURST, Burst};
 
-use crate::area::{DropReason, PatchBlock};
+use crate::area::{Direction, DropReason, PatchBlock, WorkerBlock};
+use crate::impair::Impaired;
 use crate::port::{Context, Port};
 use crate::tally::add;
 use crate::trace::Traced;
@@ -35,6 +36,8 @@ pub struct Outlet {
     pub counters: &'static PatchBlock,
     /// What happens to them before.
     pub stages: Vec<Arc<dyn Stage>>,
+    /// What holds them back then; `None`: nothing.
+    pub impaired: Option<Arc<Impaired>>,
 }
 
 /// What comes after the source.
@@ -100,6 +103,15 @@ impl Outlet {
         if burst.is_empty() {
             return;
         }
+        match &self.impaired {
+            None => self.pass(cx, burst),
+            Some(impaired) => impaired.hold(cx, burst, self.counters),
+        }
+    }
+
+    /// The same for packets that have come so far as the port.
+    #[inline(always)]
+    fn pass(&self, cx: &mut Context, burst: &mut Burst) {
         let counters = self.counters;
         let (sent, bytes) = self.dst.send(cx, burst);
         add(&counters.tx_packets, sent as u64);
@@ -107,6 +119,20 @@ impl Outlet {
         if !burst.is_empty() {
             self.refused(cx, burst);
         }
+    }
+
+    /// Sends what is held back no longer; returns how many packets. `burst` is empty before and after.
+    pub(crate) fn release(&self, cx: &mut Context, burst: &mut Burst) -> usize {
+        let Some(impaired) = &self.impaired else {
+            return 0;
+        };
+        // Each may free a burst's worth of mbufs.
+        cx.cache.relieve();
+        let n = impaired.release(cx, burst);
+        if n > 0 {
+            self.pass(cx, burst);
+        }
+        n
     }
 
     /// Shows the packets to a destination that copies ([`Port::copies`]), past the stages; they stay in the burst. What it
@@ -178,9 +204,12 @@ impl Line {
         }
     }
 
-    /// All ports of the line.
-    pub(crate) fn ports(&self) -> impl Iterator<Item = &Arc<Port>> {
-        std::iter::once(&self.src).chain(self.outlets().iter().map(|o| &o.dst))
+    /// Notes in the worker's block which ports it uses.
+    pub(crate) fn note(&self, block: &WorkerBlock) {
+        block.uses(&self.src, Direction::Rx);
+        for outlet in self.outlets() {
+            block.uses(&outlet.dst, Direction::Tx);
+        }
     }
 
     /// Where its packets go.

@@ -48,6 +48,8 @@ fn hint(source: &std::io::Error) -> &'static str {
 
 struct Input {
     reader: Reader<File>,
+    /// Packets that were taken out of the file, whatever became of them.
+    taken: u64,
 }
 
 struct Output {
@@ -80,33 +82,73 @@ impl Pcap {
     /// Opens `rx` for reading, making it an empty capture if it is missing, and empties or makes `tx`.
     /// A file to be read that is none is refused before the other is touched.
     pub fn open(rx: &Path, tx: &Path) -> Result<Self, PcapError> {
-        let input = match open(rx, OpenOptions::new().read(true)) {
+        let reader = Reader::new(Self::input(rx)?, rx)?;
+        let output = open(
+            tx,
+            OpenOptions::new().write(true).create(true).truncate(true),
+        )?;
+        Ok(Self::of(reader, 0, Writer::create_in(output, tx)?, rx, tx))
+    }
+
+    /// Goes on with files that another process has used: after the `taken` packets that it took out of `rx`, and behind what it
+    /// wrote to `tx`.
+    pub fn go_on(rx: &Path, tx: &Path, taken: u64) -> Result<Self, PcapError> {
+        let mut reader = Reader::new(Self::input(rx)?, rx)?;
+        for _ in 0..taken {
+            // At its end, or where it is broken, the port will find out by itself.
+            if !matches!(reader.next_packet(), Ok(Some(_))) {
+                break;
+            }
+        }
+        let output = open(
+            tx,
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false),
+        )?;
+        Ok(Self::of(
+            reader,
+            taken,
+            Writer::go_on_in(output, tx)?,
+            rx,
+            tx,
+        ))
+    }
+
+    /// Packets that were taken out of the file to be read.
+    pub fn taken(&self) -> u64 {
+        self.input.lock().map_or(0, |input| input.taken)
+    }
+
+    /// The file to be read.
+    fn input(rx: &Path) -> Result<File, PcapError> {
+        match open(rx, OpenOptions::new().read(true)) {
             Err(PcapError::Open { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 drop(Writer::create_in(
                     open(rx, OpenOptions::new().write(true).create_new(true))?,
                     rx,
                 )?);
-                open(rx, OpenOptions::new().read(true))?
+                open(rx, OpenOptions::new().read(true))
             }
-            other => other?,
-        };
-        let reader = Reader::new(input, rx)?;
-        let output = open(
-            tx,
-            OpenOptions::new().write(true).create(true).truncate(true),
-        )?;
-        Ok(Pcap {
-            input: Mutex::new(Input { reader }),
+            other => other,
+        }
+    }
+
+    fn of(reader: Reader<File>, taken: u64, writer: Writer, rx: &Path, tx: &Path) -> Self {
+        Pcap {
+            input: Mutex::new(Input { reader, taken }),
             output: Mutex::new(Output {
-                writer: Writer::create_in(output, tx)?,
+                writer,
                 scratch: vec![0; LONGEST],
             }),
             paths: (rx.to_path_buf(), tx.to_path_buf()),
-            read: AtomicU64::new(0),
+            read: AtomicU64::new(taken),
             too_long: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             fault: Mutex::new(None),
-        })
+        }
     }
 
     /// Whether the file to be read is at its end or broken.
@@ -153,9 +195,10 @@ impl Pcap {
         let Ok(mut input) = self.input.try_lock() else {
             return 0;
         };
+        let Input { reader, taken } = &mut *input;
         // Every frame may be a chain: as many as the cache surely has mbufs for.
         for _ in 0..most.min(BURST / 8) {
-            let packet = match input.reader.next_packet() {
+            let packet = match reader.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => {
                     self.ended.store(true, Relaxed);
@@ -167,6 +210,7 @@ impl Pcap {
                     break;
                 }
             };
+            *taken += 1;
             if packet.data.len() > LONGEST || packet.data.is_empty() {
                 self.too_long.fetch_add(1, Relaxed);
                 continue;

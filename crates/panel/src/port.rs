@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use dpdk::ethdev::{EthDev, EthInfo, EthQueue};
+use dpdk::ethdev::{EthDev, EthInfo, EthQueue, Keeps};
 use dpdk::ring::{Consumer, Producer};
-use dpdk::vhost::{Link, Vhost};
+use dpdk::vhost::{Link, Mode, Vhost};
 use dpdk::{BURST, Burst, Lcore, PoolCache, Ring};
 
 use crate::area::{Area, Direction, DropReason, Ends};
@@ -58,7 +58,7 @@ enum Kind {
         name: String,
         stay: Stay,
         queue: EthQueue,
-        keeps_mbufs: bool,
+        keeps: Keeps,
         longest: u32,
     },
 }
@@ -159,13 +159,13 @@ impl Port {
         queue: u16,
         ends: &'static Ends,
     ) -> Self {
-        let keeps_mbufs = info.keeps_mbufs();
+        let keeps = info.keeps();
         let kind = Kind::Device {
             device,
             name: info.name.clone(),
             stay,
-            queue: device.queue(queue, keeps_mbufs),
-            keeps_mbufs,
+            queue: device.queue(queue, keeps),
+            keeps,
             longest: device.longest_frame(),
         };
         Port {
@@ -222,6 +222,30 @@ impl Port {
         }
     }
 
+    /// Who makes its socket, if it is a vhost port.
+    pub fn vhost_mode(&self) -> Option<Mode> {
+        match &self.kind {
+            Kind::Vhost { socket, .. } => Some(socket.mode()),
+            _ => None,
+        }
+    }
+
+    /// Packets that were taken out of its capture file, if it has one.
+    pub fn taken(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Pcap(files) => Some(files.taken()),
+            _ => None,
+        }
+    }
+
+    /// Whether only one process can have it open at a time.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Vhost { .. } | Kind::Memif(_) | Kind::Pcap(_) | Kind::Sink(_)
+        )
+    }
+
     /// How a worker that has nothing to do learns that this source has something.
     pub fn wakes(&self) -> Wakes {
         match &self.kind {
@@ -258,15 +282,12 @@ impl Port {
         }
     }
 
-    /// Whether its driver keeps mbufs in its queues.
-    pub fn keeps_mbufs(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Device {
-                keeps_mbufs: true,
-                ..
-            }
-        )
+    /// Which mbufs its driver keeps in its queues, with DPDK's port id; `None` if it is no Ethernet device.
+    pub fn keeps(&self) -> Option<(u16, Keeps)> {
+        match &self.kind {
+            Kind::Device { device, keeps, .. } => Some((device.port(), *keeps)),
+            _ => None,
+        }
     }
 
     /// Receives into the (empty) burst, at most `most` packets where they take mbufs.
@@ -336,7 +357,7 @@ impl Port {
                 | Kind::Memif(_)
                 | Kind::Null
                 | Kind::Device {
-                    keeps_mbufs: false,
+                    keeps: Keeps::Nothing,
                     ..
                 }
         )

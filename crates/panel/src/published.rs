@@ -80,10 +80,22 @@ impl<T> Subscriber<T> {
     /// one round at most, so that asking again says that the old value is no longer in use.
     #[inline(always)]
     pub fn get(&mut self) -> &T {
-        if self.changed() {
-            self.refresh();
+        if self.advance() {
+            self.settle();
         }
         &self.value
+    }
+
+    /// Takes over the newest value; true if it is another one. What was done by the old one may still have to be brought to an end:
+    /// the publisher learns from [`Subscriber::settle`] that it is.
+    #[inline(always)]
+    pub fn advance(&mut self) -> bool {
+        self.changed() && self.refresh()
+    }
+
+    /// Says that nothing is done any more by an older value than the one in use.
+    pub fn settle(&self) {
+        self.common.seen.store(self.at, Ordering::Release);
     }
 
     /// The value in use, whether or not there is a newer one.
@@ -104,13 +116,12 @@ impl<T> Subscriber<T> {
     }
 
     #[cold]
-    fn refresh(&mut self) {
+    fn refresh(&mut self) -> bool {
         // The publisher holds the lock for an assignment; a worker never waits for it.
         let Ok(newest) = self.common.newest.try_lock() else {
-            return;
+            return false;
         };
         (self.at, self.value) = (newest.0, newest.1.clone());
-        drop(newest);
-        self.common.seen.store(self.at, Ordering::Release);
+        true
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::area::{BlockEnds, Direction, PatchBlock};
 use crate::classifier::{Classifier, OUTLETS};
 use crate::code::PortCode;
+use crate::impair::Impaired;
 use crate::line::{Line, Outlet, Stage, Way};
 use crate::mirror::{Mirror, MirrorOptions};
 use crate::port::Port;
@@ -22,6 +23,7 @@ pub(crate) struct Cable {
     pub(crate) dst: PortCode,
     pub(crate) hand: usize,
     pub(crate) block: &'static PatchBlock,
+    pub(crate) impaired: Option<Arc<Impaired>>,
 }
 
 /// What a component does.
@@ -121,6 +123,7 @@ impl Rig {
                 dst: port(socket.port)?,
                 counters: socket.block,
                 stages: socket.stages.clone(),
+                impaired: None,
             })
         };
         let outlets: Vec<Outlet> = self.tx.iter().filter_map(outlet).collect();
@@ -179,6 +182,13 @@ impl Wiring {
         wanted
     }
 
+    /// mbufs that the patches of a worker may hold back together.
+    pub(crate) fn may_hold(&self, hand: usize) -> u32 {
+        let cables = self.cables.values().filter(|c| c.hand == hand);
+        let most = cables.filter_map(|c| Some(c.impaired.as_ref()?.with().most_mbufs()));
+        most.fold(0, u32::saturating_add)
+    }
+
     /// The counters that it uses.
     pub(crate) fn blocks(&self) -> Vec<&'static PatchBlock> {
         let cables = self.cables.values().map(|c| c.block);
@@ -192,7 +202,8 @@ impl Wiring {
     /// What tells two states of the work of a worker apart.
     pub(crate) fn work_of(&self, hand: usize) -> Vec<(BlockEnds, u64)> {
         let cables = self.cables.iter().filter(|(_, c)| c.hand == hand);
-        let cables = cables.map(|(src, c)| ((Some(*src), Some(c.dst)), 0));
+        let edition = |c: &Cable| c.impaired.as_ref().map_or(0, |i| i.edition());
+        let cables = cables.map(|(src, c)| ((Some(*src), Some(c.dst)), edition(c)));
         let rigs = self.rigs.iter().filter(|r| r.hand == hand);
         cables
             .chain(rigs.map(|r| ((None, None), r.edition)))
@@ -215,6 +226,7 @@ impl Wiring {
                     dst: port(cable.dst)?,
                     counters: cable.block,
                     stages: Vec::new(),
+                    impaired: cable.impaired.clone(),
                 }),
             })
         };

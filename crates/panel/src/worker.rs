@@ -9,8 +9,9 @@ use std::time::Duration;
 use dpdk::vhost::Link;
 use dpdk::{Burst, tsc};
 
-use crate::area::WorkerBlock;
+use crate::area::{PatchBlock, WorkerBlock};
 use crate::bell::Bell;
+use crate::impair::Impaired;
 use crate::line::{Line, Pace, QUIET_AFTER};
 use crate::port::{Context, Wakes};
 use crate::published::Subscriber;
@@ -22,6 +23,8 @@ const QUIET_POLL_US: u64 = 20;
 const REST_AFTER_US: u64 = 100;
 /// Longest rest while every source wakes us by itself.
 const LONG_REST: Duration = Duration::from_millis(200);
+/// Time before the departure of a packet that is held back in which a worker does not rest, in microseconds: it may wake up late.
+const NEAR_US: u64 = 3000;
 /// Longest rest while a source cannot wake us.
 const SHORT_REST: Duration = Duration::from_millis(1);
 
@@ -75,6 +78,16 @@ impl Group {
     }
 }
 
+/// What a worker has to bring to an end when its table changes: patches that hold packets back, with their counters.
+type Holding = Vec<(Arc<Impaired>, &'static PatchBlock)>;
+
+fn holding(table: &Table) -> Holding {
+    let outlets = table.lines.iter().flat_map(|line| line.outlets());
+    outlets
+        .filter_map(|outlet| Some((outlet.impaired.clone()?, outlet.counters)))
+        .collect()
+}
+
 /// How a rest ended.
 enum Rest {
     /// A source or a new table forbade it.
@@ -107,16 +120,24 @@ impl Worker {
         let mut groups: Vec<Group> = Vec::new();
         // None yet.
         let mut prepared = u64::MAX;
+        let mut held = Holding::new();
         let mut now = tsc();
         let (mut quiet_polled, mut last_packet) = (now, now);
         let (mut polls, mut empty_polls, mut packets, mut rounds, mut busy) =
             (0u64, 0u64, 0u64, 0u64, 0u64);
         self.block.started.store(now, Relaxed);
         loop {
-            self.tables.get();
+            self.tables.advance();
             let at = self.tables.at();
             let table = self.tables.current();
             if at != prepared {
+                let before = std::mem::replace(&mut held, holding(table));
+                for (gone, counters) in before {
+                    if !held.iter().any(|(new, _)| new.goes_on_with(&gone)) {
+                        gone.cut(&mut cx, counters);
+                    }
+                }
+                self.tables.settle();
                 if table.end {
                     cx.cache.flush();
                     self.block.started.store(0, Release);
@@ -128,13 +149,7 @@ impl Worker {
                 let most = table.lines.iter().map(Line::outs).max().unwrap_or(0);
                 outs.resize_with(most.max(outs.len()), Burst::new);
                 Group::of(table, &mut groups);
-                if table
-                    .lines
-                    .iter()
-                    .any(|l| l.ports().any(|p| p.keeps_mbufs()))
-                {
-                    self.block.driver_held.store(1, Relaxed);
-                }
+                table.lines.iter().for_each(|line| line.note(self.block));
                 last_packet = now;
             }
             let with_quiet = now.wrapping_sub(quiet_polled) >= QUIET_POLL_US * per_us;
@@ -159,6 +174,12 @@ impl Worker {
                     moved += n;
                 }
                 group.turn();
+            }
+            if !held.is_empty() {
+                let outlets = table.lines.iter().flat_map(Line::outlets);
+                moved += outlets
+                    .map(|outlet| outlet.release(&mut cx, &mut burst))
+                    .sum::<usize>();
             }
             rounds += 1;
             let then = std::mem::replace(&mut now, tsc());
@@ -210,6 +231,15 @@ impl Worker {
                 Wakes::Not => limit = SHORT_REST,
                 Wakes::NeverRests => return Rest::Refused,
             }
+        }
+        let held = table.lines.iter().flat_map(Line::outlets);
+        let departures = held.filter_map(|outlet| outlet.impaired.as_ref()?.next());
+        if let Some(next) = departures.min() {
+            let us = next.saturating_sub(tsc()) / (dpdk::tsc_hz() / 1_000_000).max(1);
+            if us <= NEAR_US {
+                return Rest::Refused;
+            }
+            limit = limit.min(Duration::from_micros(us - NEAR_US));
         }
         self.bell.lie_down();
         let kicks: Vec<RawFd> = guests.iter().filter_map(|l| l.kick(true)).collect();

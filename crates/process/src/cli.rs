@@ -14,6 +14,8 @@ use crate::watch::STALL;
 
 /// Variable of the environment that says when a worker counts as stuck.
 const STALL_NAME: &str = "SPP_STALL";
+/// Variable of the environment that stands for `--take-over`.
+const TAKE_OVER_NAME: &str = "SPP_TAKE_OVER";
 /// Shortest time after which a worker can count as stuck.
 const SHORTEST_STALL: Duration = Duration::from_millis(500);
 
@@ -167,6 +169,15 @@ impl Registering {
     }
 }
 
+/// Of secondaries that can take the place of another.
+#[derive(Args, Debug, Clone)]
+pub struct Succeeding {
+    /// Take the place of the process that has this id: its ports and patches, while packets flow. Workers run where its workers
+    /// do, unless --lcores says otherwise. If it fails, that process goes on
+    #[arg(long, env = TAKE_OVER_NAME)]
+    pub take_over: bool,
+}
+
 /// Where the workers of a secondary run.
 #[derive(Args, Debug, Clone)]
 pub struct Workers {
@@ -254,6 +265,7 @@ pub fn original_options(
         forwarding: false,
         controller: None,
         confinement: Confinement::default(),
+        take_over: std::env::var(TAKE_OVER_NAME).is_ok_and(|v| ["1", "true"].contains(&v.as_str())),
         huge_dir: eal.huge_dir,
         eal: eal.extra,
     })

@@ -1,12 +1,18 @@
 //! The commands that nfv and the primary's forwarder have in common, carried out on a board.
 
-use panel::Board;
-use protocol::command::PanelCommand;
+use std::sync::Arc;
+
+use dpdk::vhost::Mode;
+use panel::cables::PatchView;
+use panel::{Board, Port};
+use protocol::command::{PanelCommand, VhostMode};
+use protocol::desired::{Desired, DesiredPatch, DesiredPort};
+use protocol::impair::Impairment;
 use protocol::port::PortName;
 
-use crate::Error;
 use crate::ports::{Opener, code};
 use crate::probes::Traces;
+use crate::{Error, report};
 
 /// Ports and patches of a process, and what opening more of them takes.
 pub struct Console {
@@ -18,6 +24,14 @@ pub struct Console {
     pub attach_rings: bool,
     /// Its traces.
     pub traces: Traces,
+}
+
+/// Who makes the socket of a port, if it is vhost's.
+fn mode(port: &Port) -> Option<VhostMode> {
+    port.vhost_mode().map(|mode| match mode {
+        Mode::Server => VhostMode::Server,
+        Mode::Client => VhostMode::Client,
+    })
 }
 
 impl Console {
@@ -34,6 +48,31 @@ impl Console {
     /// Carries out a command about latencies or traces and gives its answer; `None` if `text` is none.
     pub fn probe(&mut self, text: &str) -> Option<String> {
         self.traces.command(&mut self.board, text)
+    }
+
+    /// Its ports, patches and whether it forwards.
+    pub fn has(&self) -> Desired {
+        let board = &self.board;
+        let name = |code| report::name(board, code).parse::<PortName>().ok();
+        let port = |port: &Arc<Port>| {
+            let mode = mode(port);
+            let port = name(port.code()).filter(|p| !matches!(p, PortName::Phy { .. }))?;
+            Some(DesiredPort { port, mode })
+        };
+        let patch = |patch: &PatchView| {
+            Some(DesiredPatch {
+                src: name(patch.src)?,
+                dst: name(patch.dst)?,
+                cpu: Some(patch.cpu),
+                with: patch.impaired.map(|(with, _)| with),
+            })
+        };
+        Desired {
+            forwarding: Some(board.forwarding()),
+            ports: board.ports().iter().filter_map(port).collect(),
+            patches: board.patches().iter().filter_map(patch).collect(),
+            ..Desired::default()
+        }
     }
 
     /// To be called now and then.
@@ -67,7 +106,12 @@ impl Console {
                     }
                 }
             }
-            PanelCommand::Patch { src, dst, cpu } => self.patch(*src, *dst, *cpu)?,
+            PanelCommand::Patch {
+                src,
+                dst,
+                cpu,
+                with,
+            } => self.patch(*src, *dst, *cpu, *with)?,
             PanelCommand::PatchReset => self.board.reset()?,
             PanelCommand::Unpatch(src) => self.board.unpatch(code(*src)?)?,
             PanelCommand::Forward => self.board.set_forwarding(true)?,
@@ -97,11 +141,12 @@ impl Console {
         mode: Option<protocol::command::VhostMode>,
     ) -> Result<(), Error> {
         let code = code(port)?;
-        if self.board.port(code).is_some() {
+        if let Some(there) = self.board.port(code) {
+            let same = mode.is_none() || mode == self::mode(there);
             return match port {
                 // The original answers a repeated add of these as done, and it is.
                 PortName::Ring(_) | PortName::Vhost(_) | PortName::Tap(_) | PortName::Memif(_)
-                    if mode.is_none() =>
+                    if same =>
                 {
                     Ok(())
                 }
@@ -137,7 +182,13 @@ impl Console {
         }
     }
 
-    fn patch(&mut self, src: PortName, dst: PortName, cpu: Option<u32>) -> Result<(), Error> {
+    fn patch(
+        &mut self,
+        src: PortName,
+        dst: PortName,
+        cpu: Option<u32>,
+        with: Option<Impairment>,
+    ) -> Result<(), Error> {
         for port in [src, dst] {
             self.opener.may_poll(port)?;
         }
@@ -157,9 +208,11 @@ impl Console {
                 }
             }
         }
-        let result = self.board.patch(code(src)?, code(dst)?, cpu);
+        let result = self.board.patch(code(src)?, code(dst)?, cpu, with);
         if result.is_err() {
             self.take_back(&added);
+        } else if let Some(words) = with.and_then(|with| with.warning()) {
+            log::warn!("patch {src} {dst}: {words}");
         }
         Ok(result?)
     }

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use panel::area::Direction;
 use panel::{Area, PortCode};
+use protocol::command::Change;
 use protocol::command::component::{
     ComponentCommand, CopyMode, Rejection, Settings, VfCommand, VlanTag,
 };
+use protocol::desired::Desired;
 use protocol::reply::{ClientId, ProcessKind, Simple, VfReply};
 
 use crate::commands::Console;
@@ -137,5 +139,23 @@ impl Process for Components {
 impl Service for Components {
     fn console(&mut self) -> &mut Console {
         &mut self.console
+    }
+
+    fn has(&self) -> Desired {
+        self.desired()
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<(), String> {
+        let Change::Component(command) = change else {
+            return Err(format!("a {} has no such command: {change}", self.kind));
+        };
+        self.carry_out(command).map_err(|e| e.to_string())
+    }
+
+    fn unplug(&mut self) -> Result<(), Error> {
+        self.console.board.unplug()?;
+        self.settings.clear();
+        self.tags.clear();
+        Ok(())
     }
 }

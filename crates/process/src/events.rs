@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use sys::signal::{Signal, SignalFd};
 
+use crate::handover::Caller;
+
 /// Commands that may wait for the control thread at once.
 const QUEUE: usize = 64;
 /// How long a command waits for its answer before its connection gives up.
@@ -52,6 +54,8 @@ pub enum Event {
     },
     /// A signal.
     Signal(Signal),
+    /// A process that wants to take the place of this one.
+    Successor(Box<Caller>),
 }
 
 /// What a kind of process does with its commands.
@@ -94,18 +98,20 @@ pub fn queue() -> Result<(Sender<Event>, Receiver<Event>), sys::Error> {
     Ok((sender, receiver))
 }
 
-/// Why a process ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a process takes no more commands.
+#[derive(Debug)]
 pub enum End {
     /// By the command `exit`.
     Command,
     /// By a signal, because nothing can reach it any more, or because it is over.
     Signal,
+    /// Another wants to take its place; if it does not, the process goes on.
+    Successor(Box<Caller>),
 }
 
-/// Runs the process until it is told to end. The queue goes with it, so that who waits for an answer to a
+/// Runs the process until it is told to end. Whoever ends then drops the queue, so that who waits for an answer to a
 /// command that came too late is told at once.
-pub fn run(process: &mut impl Process, events: Receiver<Event>) -> End {
+pub fn run(process: &mut impl Process, events: &Receiver<Event>) -> End {
     let mut next = Instant::now();
     loop {
         let now = Instant::now();
@@ -126,6 +132,7 @@ pub fn run(process: &mut impl Process, events: Receiver<Event>) -> End {
                     return End::Command;
                 }
             }
+            Ok(Event::Successor(caller)) => return End::Successor(caller),
             Ok(Event::Signal(Signal::Child)) => process.child_ended(),
             Ok(Event::Signal(signal)) => {
                 log::info!("{signal:?}: ending");

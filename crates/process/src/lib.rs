@@ -12,9 +12,9 @@ pub mod desk;
 pub mod devices;
 pub mod eal_options;
 pub mod events;
+pub mod handover;
 pub mod link;
 pub mod logging;
-pub mod pid;
 pub mod ports;
 pub mod probes;
 pub mod report;
@@ -43,6 +43,9 @@ pub enum Error {
     /// An id or lcore id.
     #[error(transparent)]
     Lease(#[from] registry::lease::LeaseError),
+    /// A PID of its own.
+    #[error(transparent)]
+    Pid(#[from] registry::pid::PidError),
     /// Asking others to leave.
     #[error(transparent)]
     Leave(#[from] registry::leave::LeaveError),

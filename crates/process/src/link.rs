@@ -86,7 +86,7 @@ fn keep_up(address: &str, events: &Sender<Event>, ending: &AtomicBool, connected
                 log::info!("connected to the controller at {address}");
                 complained = false;
                 connected.store(true, Ordering::SeqCst);
-                let served = serve(stream, events, ending);
+                let served = serve(address, stream, events, ending);
                 connected.store(false, Ordering::SeqCst);
                 match served {
                     Ok(()) => return,
@@ -110,12 +110,14 @@ fn keep_up(address: &str, events: &Sender<Event>, ending: &AtomicBool, connected
 
 /// Serves one connection. `Ok` when the process ends, an error when the controller is gone.
 fn serve(
+    address: &str,
     mut stream: TcpStream,
     events: &Sender<Event>,
     ending: &AtomicBool,
 ) -> std::io::Result<()> {
     let mut framer = CommandFramer::new();
     let mut framing = Framing::Legacy;
+    let mut registered = false;
     let mut buffer = vec![0; MAX_COMMAND];
     loop {
         let now = Instant::now();
@@ -135,6 +137,11 @@ fn serve(
             Err(e) => return Err(e),
         }
         while let Some(framed) = framer.poll(Instant::now()) {
+            if framing == Framing::Newline && !registered {
+                // A controller of ours asks for the first report once others can see the process. Scripts wait for this.
+                log::info!("registered with the controller at {address}");
+                registered = true;
+            }
             let answer = match framed {
                 Framed::Command(text) => ask(&text, events, ending),
                 Framed::TooLong => {

@@ -1,5 +1,6 @@
 //! Opening ports by their names.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dpdk::Ring;
@@ -38,6 +39,8 @@ pub struct Opener {
     pub vhost_owner: Option<Owner>,
     /// Where capture files lie.
     pub pcap_dir: PathBuf,
+    /// How much of capture files another process has taken out that gives them to this one, by the numbers of their ports.
+    pub go_on: BTreeMap<u16, u64>,
     /// Who makes a vhost socket unless the command says.
     pub vhost_mode: VhostMode,
     /// Physical ports.
@@ -97,8 +100,12 @@ impl Opener {
             PortName::Memif(n) => self.memif(code, n),
             PortName::Pcap(n) => {
                 let file = |side: &str| self.pcap_dir.join(format!("spp-{side}{n}.pcap"));
-                let files = Pcap::open(&file("rx"), &file("tx"))
-                    .map_err(|e| Error::Refused(e.to_string()))?;
+                let (rx, tx) = (file("rx"), file("tx"));
+                let files = match self.go_on.get(&n) {
+                    Some(taken) => Pcap::go_on(&rx, &tx, *taken),
+                    None => Pcap::open(&rx, &tx),
+                };
+                let files = files.map_err(|e| Error::Refused(e.to_string()))?;
                 Ok(Port::pcap(code, files))
             }
         }

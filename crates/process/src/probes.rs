@@ -7,7 +7,7 @@ use dpdk::Stamps;
 use panel::latency::{Path, clock_is_even};
 use panel::trace::{Fate, Record, Tracer};
 use panel::{Board, PortCode};
-use protocol::command::probe::{PathEnd, ProbeCommand};
+use protocol::command::probe::{EVERY, PathEnd, ProbeCommand};
 use protocol::detail::DROP_REASONS;
 use protocol::probe::{
     Decision, LATENCY_BOUNDS_NS, LatencyDetail, LatencyTimes, TracePart, TraceStarted, TracedPacket,
@@ -259,6 +259,23 @@ fn packet(board: &Board, clock: &Clock, record: &Record) -> TracedPacket {
         decisions: record.fates().map(decision).collect(),
         more: record.more,
     }
+}
+
+/// The commands that measure the latencies that are measured on a board.
+pub fn standing(board: &Board) -> Vec<ProbeCommand> {
+    let command = |view: panel::probes::LatencyView| {
+        Some(ProbeCommand::LatencyOn {
+            src: name(board, view.path.src).parse().ok()?,
+            dst: name(board, view.path.dst).parse().ok()?,
+            every: view.start.map_or(EVERY, |(every, _)| every),
+            end: match (view.start, &view.end) {
+                (Some(_), None) => Some(PathEnd::Src),
+                (None, Some(_)) => Some(PathEnd::Dst),
+                _ => None,
+            },
+        })
+    };
+    board.latencies().into_iter().filter_map(command).collect()
 }
 
 /// The latencies that are measured on a board, for [`protocol::detail::Detail`].

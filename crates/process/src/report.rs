@@ -5,8 +5,8 @@ use panel::rack::SocketView;
 use panel::{Area, Board, Function, PortCode, PortKind, Totals};
 use protocol::command::component::ComponentKind;
 use protocol::detail::{
-    ComponentDetail, ComponentPortDetail, Counters, Detail, Drops, PatchDetail, PortDetail,
-    WorkerDetail,
+    ComponentDetail, ComponentPortDetail, Counters, Detail, Drops, ImpairedDetail, PatchDetail,
+    PortDetail, WorkerDetail,
 };
 use protocol::reply::PatchPorts;
 use std::sync::atomic::Ordering::Relaxed;
@@ -37,6 +37,8 @@ pub fn counters(t: &Totals) -> Counters {
         io_error,
         unknown,
         filtered,
+        lost,
+        limit,
     ] = t.drops;
     Counters {
         rx_packets: t.rx_packets,
@@ -52,6 +54,8 @@ pub fn counters(t: &Totals) -> Counters {
             io_error,
             unknown,
             filtered,
+            lost,
+            limit,
         },
     }
 }
@@ -92,6 +96,7 @@ pub fn patch_names(board: &Board) -> Vec<PatchPorts> {
         .map(|p| PatchPorts {
             src: name(board, p.src),
             dst: name(board, p.dst),
+            with: p.impaired.map(|(with, _)| with),
         })
         .collect()
 }
@@ -166,6 +171,15 @@ pub fn detail(identity: &Identity, board: Option<&Board>, area: &Area) -> Detail
             src: name(board, patch.src),
             dst: name(board, patch.dst),
             cpu: patch.cpu,
+            impaired: patch.impaired.map(|(with, counts)| ImpairedDetail {
+                with,
+                warning: with.warning(),
+                held: counts.held,
+                late: counts.late,
+                reordered: counts.reordered,
+                duplicated: counts.duplicated,
+                corrupted: counts.corrupted,
+            }),
             counters: counters(&patch.totals),
         });
     }

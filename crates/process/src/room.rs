@@ -3,15 +3,10 @@
 
 use std::path::Path;
 
+use registry::needs::{OPEN_FILES, RUNTIME_KILOBYTES};
 use sys::proc::{fs_free_bytes, open_files_limit};
 
 use crate::Error;
-
-/// Kilobytes that EAL's files and ours take in the runtime folder for one process, with a reserve: tables of memory that
-/// are made without their pages, whose absence is SIGBUS.
-const KILOBYTES: u64 = 4096;
-/// Descriptors that a process has open, beside one for each hugepage.
-const FILES: u64 = 128;
 
 /// Refuses to start where there is too little.
 ///
@@ -19,16 +14,16 @@ const FILES: u64 = 128;
 /// What there is too little of, and how to have more.
 pub fn check(runtime: &Path) -> Result<(), Error> {
     let free = fs_free_bytes(runtime)? / 1024;
-    if free < KILOBYTES {
+    if free < RUNTIME_KILOBYTES {
         return Err(Error::Refused(format!(
-            "{} has {free} kB free, a process needs {KILOBYTES}: make room there, or mount a larger file system",
+            "{} has {free} kB free, a process needs {RUNTIME_KILOBYTES}: make room there, or mount a larger file system",
             runtime.display()
         )));
     }
     let files = open_files_limit();
-    if files < FILES {
+    if files < OPEN_FILES {
         return Err(Error::Refused(format!(
-            "this process may have {files} files open, {FILES} and one for each hugepage are needed: raise the limit (ulimit -n, LimitNOFILE=)"
+            "this process may have {files} files open, {OPEN_FILES} and one for each hugepage are needed: raise the limit (ulimit -n, LimitNOFILE=)"
         )));
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Starting a secondary: find the panel, take an id and lcore ids, start EAL, build the board.
 
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -17,7 +18,8 @@ use protocol::command::VhostMode;
 use registry::Incarnation;
 use registry::announce::{PanelInfo, wait_ready};
 use registry::folder::{Folder, runtime_dir};
-use registry::lease::{Holder, IdLease, LcoreLease, LcoreRange, StartTurn, holders};
+use registry::lease::{Holder, IdLease, LcoreLease, LcoreRange, Slot, StartTurn, holders};
+use registry::pid;
 use sys::affinity::CpuSet;
 use sys::lock::FileLock;
 
@@ -25,10 +27,11 @@ use crate::commands::Console;
 use crate::confine::{self, Confinement};
 use crate::devices::{self, PortInfo};
 use crate::eal_options::NamedLcore;
+use crate::handover;
 use crate::ports::Opener;
 use crate::report::Identity;
 use crate::watch::{Watch, check_primary};
-use crate::{Error, pid, threads};
+use crate::{Error, threads};
 
 /// How long an id that is being freed is waited for.
 const ID_WAIT: Duration = Duration::from_secs(1);
@@ -77,6 +80,8 @@ pub struct Options {
     pub controller: Option<String>,
     /// What it gives up.
     pub confinement: Confinement,
+    /// Whether it takes the place of the process that has its id.
+    pub take_over: bool,
     /// Mount of hugetlbfs.
     pub huge_dir: Option<PathBuf>,
     /// Further EAL arguments.
@@ -99,16 +104,37 @@ pub struct Secondary {
     pub folder: Folder,
     /// Tells others that we live.
     pub watch: Watch,
+    /// Where our workers are.
+    pub workers: Vec<NamedLcore>,
+    /// Us, and the process whose place is to be taken.
+    pub predecessor: Option<(Holder, Holder)>,
 }
 
 /// The id and lcore ids of a process. Dropped, they are still held until the kernel ends the process: it lets go of
 /// them only when the last thread is gone, so that the primary never cleans up after a worker that is still at work,
 /// stuck as it may be.
 pub struct Leases {
-    held: ManuallyDrop<(IdLease, Vec<LcoreLease>, FileLock)>,
+    held: ManuallyDrop<(Option<IdLease>, Vec<LcoreLease>, FileLock)>,
 }
 
 impl Leases {
+    /// The lease of the id; a process that takes the place of another has none at first.
+    pub fn id(&self) -> Option<&IdLease> {
+        self.held.0.as_ref()
+    }
+
+    /// Takes the lease of the id.
+    pub fn set_id(&mut self, lease: IdLease) {
+        self.held.0 = Some(lease);
+    }
+
+    /// Leaves the id to the process that it was passed on to, or came from.
+    pub fn hand_on_id(&mut self) {
+        if let Some(lease) = self.held.0.take() {
+            lease.hand_on();
+        }
+    }
+
     /// Gives them up now. Only when all workers have ended.
     pub fn let_go(self) {
         drop(ManuallyDrop::into_inner(self.held));
@@ -143,6 +169,7 @@ pub struct Joined {
     options: Options,
     eal: Eal,
     first: Sender<Work>,
+    predecessor: Option<(Holder, Holder)>,
     leases: Leases,
 }
 
@@ -174,8 +201,19 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
         pid: std::process::id(),
         incarnation,
     };
-    let id = IdLease::take(&folder, &holder, ID_WAIT)?;
-    let placed = place(&folder, &holder, &options.placement)?;
+    let predecessor = match options.take_over {
+        true => Some(predecessor(&folder, &holder)?),
+        false => None,
+    };
+    let id = match predecessor {
+        Some(_) => None,
+        None => Some(IdLease::take(&folder, &holder, ID_WAIT)?),
+    };
+    let placement = match (&predecessor, &options.placement) {
+        (Some(old), Placement::Any(_)) => Placement::On(handover::workers(&folder, old)?),
+        (_, asked) => asked.clone(),
+    };
+    let placed = place(&folder, &holder, &placement)?;
 
     let mut config = EalConfig::new(
         ProcessType::Secondary,
@@ -251,6 +289,7 @@ pub fn join(options: &Options) -> Result<Joined, Error> {
         lcores,
         eal,
         first,
+        predecessor: predecessor.map(|old| (holder, old)),
         leases: Leases {
             held: ManuallyDrop::new((id, leases, pid)),
         },
@@ -280,6 +319,7 @@ impl Joined {
             vhost_owner: self.options.confinement.owner.or(self.info.vhost_owner),
             vhost_mode: self.options.vhost_mode,
             pcap_dir: self.options.pcap_dir.clone(),
+            go_on: BTreeMap::new(),
             info: self.ports,
             secondary: true,
             plug: Box::new(move |plug, port| {
@@ -342,7 +382,29 @@ pub fn start(options: &Options) -> Result<Secondary, Error> {
         leases: joined.leases,
         folder: joined.folder,
         watch: joined.watch,
+        workers: joined.lcores.into_iter().map(|(_, named)| named).collect(),
+        predecessor: joined.predecessor,
     })
+}
+
+/// The process that has the id of `us`.
+fn predecessor(folder: &Folder, us: &Holder) -> Result<Holder, Error> {
+    let held = holders(folder)?;
+    let id = held.iter().find(|l| l.slot == Slot::Id(us.id));
+    let refused = |words: String| Err(Error::Refused(words));
+    let Some(old) = id.map(|lease| lease.holder.clone()) else {
+        return refused(format!(
+            "--take-over: no process with the id {} runs: start {} without it",
+            us.id, us.kind
+        ));
+    };
+    if old.kind != us.kind {
+        return refused(format!(
+            "--take-over: the id {} is that of {old}, which a {} cannot replace",
+            us.id, us.kind
+        ));
+    }
+    Ok(old)
 }
 
 /// The main thread floats: it is shown on the lowest CPU of our affinity without a worker of ours.
@@ -393,7 +455,7 @@ pub fn place(
 pub fn holder_names(folder: Folder) -> panel::board::HolderName {
     Box::new(move |lcore| {
         let held = holders(&folder).unwrap_or_default();
-        let slot = registry::lease::Slot::Lcore(lcore);
+        let slot = Slot::Lcore(lcore);
         let found = held.into_iter().find(|h| h.slot == slot).map(|h| h.holder);
         found.map_or_else(
             || "a process that ended (the primary is cleaning up)".to_string(),

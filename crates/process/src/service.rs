@@ -1,8 +1,12 @@
 //! A secondary that takes commands, from its start to its end.
 
+use protocol::command::Change;
+use protocol::desired::Desired;
+
 use crate::cli::Start;
 use crate::commands::Console;
 use crate::events::{self, End, Process};
+use crate::handover::{self, Door};
 use crate::report::Identity;
 use crate::secondary::{self, Secondary};
 use crate::{Error, confine, desk, link::Link, logging, report, sweep};
@@ -11,6 +15,23 @@ use crate::{Error, confine, desk, link::Link, logging, report, sweep};
 pub trait Service: Process {
     /// Its ports and what runs between them.
     fn console(&mut self) -> &mut Console;
+
+    /// What it has.
+    fn has(&self) -> Desired;
+
+    /// Carries a change out, wholly or not at all.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn apply(&mut self, change: &Change) -> Result<(), String>;
+
+    /// Takes out all that is plugged; what is left are open ports.
+    ///
+    /// # Errors
+    /// A worker is stuck; then nothing was taken out.
+    fn unplug(&mut self) -> Result<(), Error> {
+        Ok(self.console().board.unplug()?)
+    }
 }
 
 /// Starts a secondary, does what it is told, and ends. `make` gives it its commands.
@@ -29,21 +50,31 @@ pub fn run<S: Service>(
         identity,
         console,
         area,
-        leases,
+        mut leases,
         folder,
         watch,
+        workers,
+        predecessor,
     } = secondary::start(&start.options)?;
     let (to, events) = events::queue()?;
-    let hands = console.board.hands().iter();
-    let workers: Vec<String> = hands.map(|h| h.cpu.to_string()).collect();
+    let (kind, id) = (identity.kind, identity.id);
+    let mut service = make(identity, console, area);
+    if let Some((us, old)) = predecessor
+        && let Err(e) = handover::take(&mut service, &mut leases, &folder, &us, &old)
+    {
+        // Its ports are closed and its workers have ended.
+        drop(watch);
+        leases.let_go();
+        return Err(e);
+    }
+    let cpus: Vec<String> = workers.iter().map(|w| w.shown.to_string()).collect();
     log::info!(
-        "{} {} of panel {} is ready: worker on CPU {}, {}",
-        identity.kind,
-        identity.id,
+        "{kind} {id} of panel {} is ready: worker on CPU {}, {}",
         start.options.file_prefix,
-        workers.join(", "),
-        report::status(&console.board)
+        cpus.join(", "),
+        report::status(&service.console().board)
     );
+    let mut door = Door::open(&folder, id, &workers, to.clone())?;
     let link = confine::controller(&start.options, &info)
         .map(|address| Link::start(address.to_owned(), to))
         .transpose()?;
@@ -54,14 +85,28 @@ pub fn run<S: Service>(
     }
     confine::after_start(&start.options, &info);
     sys::proc::sd_notify("READY=1")?;
-    let id = identity.id;
-    let mut service = make(identity, console, area);
-    if events::run(&mut service, events) == End::Command
-        && let Err(e) = desk::say_leaving(folder.path(), id)
-    {
+    let (leaving, farewell) = loop {
+        match events::run(&mut service, &events) {
+            End::Command => break (true, None),
+            End::Signal => break (false, None),
+            End::Successor(caller) => {
+                let farewell = handover::give(&mut service, &leases, kind, id, *caller);
+                if farewell.is_some() {
+                    break (true, farewell);
+                }
+            }
+        }
+    };
+    drop(events);
+    if leaving && let Err(e) = desk::say_leaving(folder.path(), id) {
         log::debug!("the primary was not told that this process leaves: {e}");
     }
     drop(link);
+    door.close();
+    if let Some(farewell) = farewell {
+        leases.hand_on_id();
+        farewell.say();
+    }
     if service.console().shut() {
         // Whoever gets our lcore ids next begins without a sign of life.
         drop(watch);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use registry::announce::Abandoned;
 use registry::folder::Folder;
 use registry::lease::{Holder, holders};
+use registry::remains::Place;
 
 /// How long a primary waits for secondaries that are ending, too.
 const ENDING: Duration = Duration::from_secs(1);
@@ -44,27 +45,27 @@ pub fn leave(folder: &Folder, file_prefix: &str, huge_dir: Option<&Path>) {
 
 /// Removes the files. Only for who holds the primary's lock while no secondary runs.
 pub fn remove(folder: &Folder, file_prefix: &str, huge_dir: Option<&Path>) {
-    let mounts = sys::hugepages::mounts().unwrap_or_default();
-    let ours = format!("{file_prefix}map_");
-    for mount in mounts
-        .iter()
-        .filter(|m| huge_dir.is_none_or(|d| *d == m.path))
-    {
-        let Ok(entries) = std::fs::read_dir(&mount.path) else {
-            continue;
+    let mut mounts = sys::hugepages::mounts().unwrap_or_default();
+    mounts.retain(|m| huge_dir.is_none_or(|d| *d == m.path));
+    let Some(runtime) = folder.path().parent() else {
+        return;
+    };
+    // It may be gone already.
+    let Ok(place) = Place::of(runtime, file_prefix, mounts) else {
+        return;
+    };
+    let mut stays = place.remove().stays;
+    let us = sys::proc::effective_uid();
+    if place.owner != us {
+        // Root may run a panel in a folder of somebody else.
+        let ours = Place {
+            runtime: None,
+            owner: us,
+            ..place
         };
-        for entry in entries
-            .flatten()
-            .filter(|e| e.file_name().to_string_lossy().starts_with(&ours))
-        {
-            if let Err(e) = std::fs::remove_file(entry.path()) {
-                log::warn!("{} stays: {e}", entry.path().display());
-            }
-        }
+        stays.extend(ours.remove().stays);
     }
-    if let Some(runtime) = folder.path().parent()
-        && let Err(e) = std::fs::remove_dir_all(runtime)
-    {
-        log::warn!("{} stays: {e}", runtime.display());
+    for (path, e) in stays {
+        log::warn!("{} stays: {e}", path.display());
     }
 }

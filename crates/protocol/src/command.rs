@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::impair::Impairment;
 use crate::port::PortName;
 use crate::quotable;
 pub use component::{CaptureCommand, Change, ComponentCommand};
@@ -71,7 +72,7 @@ pub enum PanelCommand {
     },
     /// `del PORT`
     Del(PortName),
-    /// `patch SRC DST [on CPU]`
+    /// `patch SRC DST [on CPU] [with …]`
     Patch {
         /// Where packets are taken.
         src: PortName,
@@ -79,6 +80,8 @@ pub enum PanelCommand {
         dst: PortName,
         /// CPU whose worker shall run it; `None` leaves the choice to the process.
         cpu: Option<u32>,
+        /// What happens to packets on the way; `None`: nothing.
+        with: Option<Impairment>,
     },
     /// `patch reset`: takes all patches out.
     PatchReset,
@@ -119,6 +122,8 @@ pub enum PrimaryCommand {
     },
     /// `unlaunch ID`: gives the supervision of a launched process up.
     Unlaunch(String),
+    /// `upgrade ID`: has a newer program take the place of a launched process.
+    Upgrade(String),
     /// `flow …`: the words after `flow`, separated by single blanks.
     Flow(String),
 }
@@ -126,7 +131,7 @@ pub enum PrimaryCommand {
 const NFV_COMMANDS: &str = "commands are status, add, del, patch, unpatch, forward, stop, clear, \
                             latency, trace, exit";
 const PRIMARY_COMMANDS: &str = "commands are status, add, del, patch, unpatch, forward, stop, \
-                                clear, latency, trace, launch, unlaunch, flow, exit";
+                                clear, latency, trace, launch, unlaunch, upgrade, flow, exit";
 
 impl NfvCommand {
     /// Reads a command. Blanks and a newline around it do not matter; surplus words do.
@@ -169,6 +174,12 @@ impl PrimaryCommand {
                 words.end()?;
                 Ok(Self::Unlaunch(id))
             }
+            "upgrade" => {
+                words.usage("upgrade", "upgrade ID");
+                let id = words.next("an id")?.to_owned();
+                words.end()?;
+                Ok(Self::Upgrade(id))
+            }
             "flow" => Ok(Self::Flow(words.rest().join(" "))),
             _ => PanelCommand::parse(&mut words).map(Self::Panel),
         }
@@ -186,7 +197,7 @@ impl PanelCommand {
             "del" => ("del", "del PORT"),
             "patch" => (
                 "patch",
-                "patch SRC DST, patch SRC DST on CPU or patch reset",
+                "patch SRC DST, patch SRC DST on CPU, patch SRC DST with delay 100ms … or patch reset",
             ),
             "unpatch" => ("unpatch", "unpatch SRC"),
             "forward" => ("forward", "forward"),
@@ -229,6 +240,7 @@ impl PanelCommand {
                     src,
                     dst,
                     cpu: words.on_cpu()?,
+                    with: words.with()?,
                 }
             }
             "unpatch" => Self::Unpatch(words.port()?),
@@ -276,13 +288,18 @@ impl fmt::Display for PanelCommand {
             Self::Patch {
                 src,
                 dst,
-                cpu: None,
-            } => write!(f, " {src} {dst}"),
-            Self::Patch {
-                src,
-                dst,
-                cpu: Some(cpu),
-            } => write!(f, " {src} {dst} on {cpu}"),
+                cpu,
+                with,
+            } => {
+                write!(f, " {src} {dst}")?;
+                if let Some(cpu) = cpu {
+                    write!(f, " on {cpu}")?;
+                }
+                match with {
+                    Some(with) => write!(f, " with {with}"),
+                    None => Ok(()),
+                }
+            }
             _ => Ok(()),
         }
     }
@@ -306,6 +323,7 @@ impl fmt::Display for PrimaryCommand {
                 args.iter().try_for_each(|word| write!(f, " {word}"))
             }
             Self::Unlaunch(id) => write!(f, "unlaunch {id}"),
+            Self::Upgrade(id) => write!(f, "upgrade {id}"),
             Self::Flow(words) if words.is_empty() => f.write_str("flow"),
             Self::Flow(words) => write!(f, "flow {words}"),
         }

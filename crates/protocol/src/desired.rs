@@ -18,6 +18,7 @@ use crate::command::VhostMode;
 use crate::command::component::{
     ClassifierEntry, ComponentKind, ComponentName, Direction, Settings, VlanTag,
 };
+use crate::impair::Impairment;
 use crate::port::PortName;
 use crate::quotable;
 use crate::reply::ProcessKind;
@@ -154,6 +155,10 @@ pub struct DesiredPatch {
     /// CPU whose worker shall run it; `None` leaves the choice to the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<u32>,
+    /// What happens to packets on the way; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::impair::Properties>))]
+    pub with: Option<Impairment>,
 }
 
 /// A port of a component.

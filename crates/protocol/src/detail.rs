@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::impair::Impairment;
+
 /// Why packets were dropped. The set is fixed; the order is that of the counters in shared memory.
-pub const DROP_REASONS: [&str; 8] = [
+pub const DROP_REASONS: [&str; 10] = [
     "full",
     "link-down",
     "no-mbuf",
@@ -13,6 +15,8 @@ pub const DROP_REASONS: [&str; 8] = [
     "io-error",
     "unknown",
     "filtered",
+    "lost",
+    "limit",
 ];
 
 /// Packet counters since the process started or since the last `clear`.
@@ -56,6 +60,12 @@ pub struct Drops {
     /// It is of a kind that the component does not let through.
     #[serde(default)]
     pub filtered: u64,
+    /// The patch was told to lose it (`with loss`).
+    #[serde(default)]
+    pub lost: u64,
+    /// The patch held as many mbufs as it may (`with limit`).
+    #[serde(default)]
+    pub limit: u64,
 }
 
 impl Drops {
@@ -70,6 +80,8 @@ impl Drops {
             self.io_error,
             self.unknown,
             self.filtered,
+            self.lost,
+            self.limit,
         ];
         std::array::from_fn(|i| (DROP_REASONS[i], counts[i]))
     }
@@ -103,6 +115,29 @@ pub struct PortDetail {
     pub counters: Counters,
 }
 
+/// A patch that holds packets back, and what it did since the process started or since the last `clear`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct ImpairedDetail {
+    /// What is asked of it.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::impair::Properties))]
+    pub with: Impairment,
+    /// Why it cannot do what is asked, or only sometimes; `None` if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// mbufs that it holds now.
+    pub held: u32,
+    /// Packets that left more than 50 µs and more than 1 % of the delay too late: the worker, or the machine, was busy.
+    pub late: u64,
+    /// Packets that overtook others.
+    pub reordered: u64,
+    /// Packets that left twice.
+    pub duplicated: u64,
+    /// Packets that left with a wrong bit.
+    pub corrupted: u64,
+}
+
 /// A patch of a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -114,6 +149,9 @@ pub struct PatchDetail {
     pub dst: String,
     /// CPU of the worker that runs it.
     pub cpu: u32,
+    /// What happens to packets on the way, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impaired: Option<ImpairedDetail>,
     /// Traffic of this patch.
     #[serde(flatten)]
     pub counters: Counters,
@@ -260,6 +298,10 @@ pub struct LaunchedDetail {
     pub restart: String,
     /// How often it was started again.
     pub restarts: u64,
+    /// What became of the last newer program that was to take its place: `running` while it is about to, `done`, or `failed: ` and
+    /// why; `None` before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<String>,
     /// Path of its log.
     pub log: String,
 }

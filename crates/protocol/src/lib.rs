@@ -10,6 +10,7 @@ pub mod detail;
 pub mod event;
 pub mod filter;
 pub mod flow;
+pub mod impair;
 pub mod json;
 pub mod port;
 pub mod probe;

@@ -8,6 +8,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{CommandError, NfvCommand, PanelCommand, PrimaryCommand};
+use crate::impair::Impairment;
 use crate::json;
 pub use flow::{FlowReply, FlowStep, Refusal};
 pub use info::{ComponentInfo, MAX_SHOWN};
@@ -118,6 +119,10 @@ pub struct PatchPorts {
     pub src: String,
     /// Where they go; `udf` in the original when that port is gone.
     pub dst: String,
+    /// What happens to packets on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::impair::Properties>))]
+    pub with: Option<Impairment>,
 }
 
 /// Reply of `nfv` and `primary` to a command that asks for nothing but its effect.
@@ -163,10 +168,11 @@ impl Simple {
             PanelCommand::Add { port, .. }
             | PanelCommand::Del(port)
             | PanelCommand::Unpatch(port) => reply.port = Some(port.to_string()),
-            PanelCommand::Patch { src, dst, .. } => {
+            PanelCommand::Patch { src, dst, with, .. } => {
                 reply.ports = Some(PatchPorts {
                     src: src.to_string(),
                     dst: dst.to_string(),
+                    with: *with,
                 });
             }
             _ => {}
@@ -188,6 +194,7 @@ impl Simple {
             PrimaryCommand::Panel(command) => Self::panel(command, result),
             PrimaryCommand::Launch { .. } => Self::new("launch", result),
             PrimaryCommand::Unlaunch(_) => Self::new("unlaunch", result),
+            PrimaryCommand::Upgrade(_) => Self::new("upgrade", result),
             PrimaryCommand::Flow(_) => Self::new("flow", result),
         }
     }

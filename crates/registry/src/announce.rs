@@ -16,7 +16,7 @@ use sys::lock::FileLock;
 use sys::owner::Owner;
 
 use crate::Incarnation;
-use crate::folder::{Folder, FolderError};
+use crate::folder::{Folder, FolderError, SUBFOLDER};
 
 /// The layout of `panel.json` that this version reads and writes.
 const FORMAT: u32 = 1;
@@ -299,6 +299,19 @@ impl Abandoned {
             std::thread::sleep(POLL);
         }
     }
+}
+
+/// The lock of the primary in a runtime folder of ours.
+pub(crate) fn lock_of(runtime_dir: &Path) -> PathBuf {
+    runtime_dir.join(SUBFOLDER).join(LOCK)
+}
+
+/// What the last primary of this folder announced, dead or alive; `None` if nothing that can be read.
+#[must_use]
+pub fn last(folder: &Folder) -> Option<PanelInfo> {
+    let path = folder.file(PANEL);
+    let text = announcement(&path).ok()??;
+    parse(&text, &path).ok()
 }
 
 /// What a look at a runtime folder shows.

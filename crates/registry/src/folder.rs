@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub const MAX_PREFIX: usize = 64;
 
 /// Our folder inside DPDK's.
-const SUBFOLDER: &str = "spp";
+pub(crate) const SUBFOLDER: &str = "spp";
 
 /// Why there is no runtime folder.
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +166,7 @@ impl Folder {
 
 /// Checks that a folder, if it is there, is none that somebody else made or can replace: no link, not of another user, and if others
 /// may write into it, not what is ours.
-fn not_planted(path: &Path) -> Result<(), FolderError> {
+pub(crate) fn not_planted(path: &Path) -> Result<(), FolderError> {
     let Ok(meta) = fs::symlink_metadata(path) else {
         // Whoever opens it says why.
         return Ok(());

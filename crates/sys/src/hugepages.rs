@@ -57,7 +57,12 @@ pub fn pools() -> Result<Vec<HugePool>> {
     pools_in(Path::new(POOLS))
 }
 
-fn pools_in(folder: &Path) -> Result<Vec<HugePool>> {
+/// Likewise those of another folder of this form: that of a NUMA node (`/sys/devices/system/node/nodeN/hugepages`), where the
+/// kernel does not say what is reserved (0).
+///
+/// # Errors
+/// As [`pools`].
+pub fn pools_in(folder: &Path) -> Result<Vec<HugePool>> {
     let failed = |e| Error::call(format!("read {}", folder.display()), e);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -78,7 +83,10 @@ fn pools_in(folder: &Path) -> Result<Vec<HugePool>> {
             page_size,
             total: number("nr_hugepages")?,
             free: number("free_hugepages")?,
-            reserved: number("resv_hugepages")?,
+            reserved: match entry.path().join("resv_hugepages").exists() {
+                true => number("resv_hugepages")?,
+                false => 0,
+            },
         });
     }
     pools.sort_by_key(|pool| pool.page_size);
@@ -102,7 +110,9 @@ pub fn mounts() -> Result<Vec<HugeMount>> {
     Ok(mounts_in(&text))
 }
 
-fn mounts_in(text: &[u8]) -> Vec<HugeMount> {
+/// Those that a text in the form of `/proc/mounts` names.
+#[must_use]
+pub fn mounts_in(text: &[u8]) -> Vec<HugeMount> {
     text.split(|&b| b == b'\n').filter_map(mount).collect()
 }
 
@@ -213,6 +223,9 @@ mod tests {
         );
         assert_eq!(pools[1].available_bytes(), 1 << 30);
         assert_eq!(pools_in(&folder.path().join("none")).unwrap(), []);
+        let node = folder.path().join("hugepages-1048576kB/resv_hugepages");
+        fs::remove_file(node).unwrap();
+        assert_eq!(pools_in(folder.path()).unwrap()[1].reserved, 0);
         fs::write(
             folder.path().join("hugepages-2048kB/free_hugepages"),
             "many",

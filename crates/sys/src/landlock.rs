@@ -36,6 +36,23 @@ pub enum Strength {
     None,
 }
 
+/// The version of Landlock that the kernel has and has switched on; `None` if it has none.
+#[must_use]
+pub fn version() -> Option<u32> {
+    /// `LANDLOCK_CREATE_RULESET_VERSION`
+    const ASK: u32 = 1;
+    // SAFETY: asked for the version, the call reads no memory and makes nothing.
+    let ret = unsafe {
+        nix::libc::syscall(
+            nix::libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<u8>(),
+            0usize,
+            ASK,
+        )
+    };
+    u32::try_from(ret).ok().filter(|version| *version > 0)
+}
+
 /// Restricts the calling thread to what is `allowed`. It may no longer signal processes that are not restricted with it, nor reach
 /// their abstract sockets, unless its supervisor listens on one.
 ///

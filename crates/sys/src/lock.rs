@@ -5,7 +5,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -30,6 +31,8 @@ pub const MAX_CONTENT: usize = 4000;
 pub struct FileLock {
     file: File,
     path: PathBuf,
+    /// Another process has the same open file, and keeps the lock when ours is closed.
+    handed_on: bool,
 }
 
 /// What can be seen of a lock file from outside.
@@ -64,10 +67,64 @@ impl FileLock {
             Ok(_) => Ok(Some(Self {
                 file,
                 path: path.to_owned(),
+                handed_on: false,
             })),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
             Err(e) => Err(Error::call(format!("lock {}", path.display()), e)),
         }
+    }
+
+    /// The lock that another process holds and has passed on: `file` is its open file of `path`. From then on both hold it,
+    /// until one lets go, or has [handed it on](Self::hand_on) or died and so left it to the other.
+    ///
+    /// # Errors
+    /// It is another file, or not locked by who passed it on.
+    pub fn passed_on(file: OwnedFd, path: &Path) -> Result<Self> {
+        let file = File::from(file);
+        let name = path.display();
+        let failed = |e| Error::call(format!("look at the lock file {name}"), e);
+        let (ours, named) = (
+            file.metadata().map_err(failed)?,
+            std::fs::symlink_metadata(path).map_err(failed)?,
+        );
+        if (ours.dev(), ours.ino()) != (named.dev(), named.ino()) {
+            return Err(Error::Invalid(format!("what was passed on is not {name}")));
+        }
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&exclusive(OWNED))) {
+            Ok(_) => Ok(Self {
+                file,
+                path: path.to_owned(),
+                handed_on: false,
+            }),
+            Err(Errno::EAGAIN | Errno::EACCES) => Err(Error::Invalid(format!(
+                "{name} was passed on by a process that does not hold it"
+            ))),
+            Err(e) => Err(Error::call(format!("lock {name}"), e)),
+        }
+    }
+
+    /// The open file, to be passed on to another process.
+    #[must_use]
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Closes it without letting go of the lock: the process that it was passed on to keeps it.
+    pub fn hand_on(mut self) {
+        self.handed_on = true;
+    }
+
+    /// Leaves it to the program that takes the place of this one by exec, until that has ended: the open file is no longer closed on exec, and
+    /// never closed here.
+    ///
+    /// # Errors
+    /// The kernel's refusal; none is known.
+    pub fn leave_to_program(mut self) -> Result<()> {
+        rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())
+            .map_err(|e| Error::call(format!("keep {} over exec", self.path.display()), e))?;
+        self.handed_on = true;
+        std::mem::forget(self);
+        Ok(())
     }
 
     /// What the last holder wrote; empty if nobody ever did.
@@ -157,6 +214,9 @@ impl Drop for FileLock {
     /// Closing the file would do, but for a child that is just between fork and exec: it has the
     /// same open file and would keep the lock for that moment.
     fn drop(&mut self) {
+        if self.handed_on {
+            return;
+        }
         for byte in [WRITTEN, OWNED] {
             // It cannot fail on an open file; and closing it follows at once.
             let _ = fcntl(
@@ -209,16 +269,81 @@ fn content(file: &File, path: &Path) -> Result<String> {
     })
 }
 
+/// The lock of a whole file by `fcntl(2)`, which conflicts with that of any of its parts. Dropping it lets go of it.
+#[derive(Debug)]
+pub struct RecordLock {
+    _file: File,
+}
+
+impl RecordLock {
+    /// Takes it without waiting; `None` if somebody has locked a part of the file. Links are not followed.
+    ///
+    /// # Errors
+    /// The file cannot be opened for writing.
+    pub fn try_take(path: &Path) -> Result<Option<Self>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+            .open(path)
+            .map_err(|e| Error::call(format!("open {}", path.display()), e))?;
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole())) {
+            Ok(_) => Ok(Some(Self { _file: file })),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
+            Err(e) => Err(Error::call(format!("lock {}", path.display()), e)),
+        }
+    }
+}
+
+/// The request for all of a file, however long it is.
+fn whole() -> flock {
+    flock {
+        l_len: 0,
+        ..exclusive(0)
+    }
+}
+
+/// Opens a file to ask for its locks, without waiting and without following a link.
+fn open_to_ask(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path)
+        .map_err(|e| Error::call(format!("open {}", path.display()), e))
+}
+
 /// Whether another process has locked the file by `flock(2)`, as DPDK locks its memory maps. A file that
 /// cannot be opened is not.
 #[must_use]
 pub fn is_flocked(path: &Path) -> bool {
-    use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let Ok(file) = open(path, flags, Mode::empty()) else {
-        return false;
-    };
-    flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK)
+    flocked(path).unwrap_or(false)
+}
+
+/// Whether another process has locked the file by `flock(2)`.
+///
+/// # Errors
+/// It cannot be opened: then nothing is known of it.
+pub fn flocked(path: &Path) -> Result<bool> {
+    use rustix::fs::{FlockOperation, flock};
+    let file = open_to_ask(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(e) => Err(Error::call(format!("lock {}", path.display()), e)),
+    }
+}
+
+/// Whether somebody has locked a part of the file by `fcntl(2)`, as a primary of DPDK locks its configuration. Asks without
+/// taking a lock.
+///
+/// # Errors
+/// It cannot be opened: then nothing is known of it.
+pub fn record_locked(path: &Path) -> Result<bool> {
+    let file = open_to_ask(path)?;
+    let mut lock = whole();
+    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock))
+        .map_err(|e| Error::call(format!("ask who holds {}", path.display()), e))?;
+    Ok(i32::from(lock.l_type) != libc::F_UNLCK)
 }
 
 #[cfg(test)]
@@ -347,6 +472,63 @@ mod tests {
         assert!(FileLock::try_lock(&path).unwrap().is_some());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_is_handed_on_is_never_free_in_between() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let ours = FileLock::try_lock(&path).unwrap().unwrap();
+        ours.write("old").unwrap();
+        let theirs = FileLock::passed_on(ours.file().try_clone_to_owned().unwrap(), &path).unwrap();
+        theirs.write("new").unwrap();
+        ours.hand_on();
+        let seen = FileLock::peek(&path).unwrap().unwrap();
+        assert_eq!((seen.by_holder, seen.content.as_str()), (true, "new"));
+        assert!(FileLock::try_lock(&path).unwrap().is_none());
+        drop(theirs);
+        assert!(FileLock::try_lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn locks_of_dpdks_kind_are_seen_and_what_cannot_be_opened_is_not_taken_for_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        assert!(flocked(&path).is_err() && record_locked(&path).is_err() && !is_flocked(&path));
+        assert!(RecordLock::try_take(&path).is_err());
+        std::fs::write(&path, [0; 100]).unwrap();
+        assert!(!flocked(&path).unwrap() && !record_locked(&path).unwrap());
+        let shared = File::open(&path).unwrap();
+        shared.lock_shared().unwrap();
+        assert!(flocked(&path).unwrap() && !record_locked(&path).unwrap());
+        drop(shared);
+        let whole = RecordLock::try_take(&path).unwrap().unwrap();
+        assert!(record_locked(&path).unwrap() && !flocked(&path).unwrap());
+        assert!(RecordLock::try_take(&path).unwrap().is_none());
+        drop(whole);
+        // One byte of it is enough.
+        let byte = FileLock::try_lock(&path).unwrap().unwrap();
+        assert!(record_locked(&path).unwrap());
+        assert!(RecordLock::try_take(&path).unwrap().is_none());
+        drop(byte);
+        std::os::unix::fs::symlink(&path, folder.path().join("link")).unwrap();
+        assert!(flocked(&folder.path().join("link")).is_err());
+    }
+
+    #[test]
+    fn only_the_locked_file_itself_can_be_passed_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a.lock"), folder.path().join("b.lock"));
+        let lock = FileLock::try_lock(&path).unwrap().unwrap();
+        let _other = FileLock::try_lock(&other).unwrap().unwrap();
+        let told = FileLock::passed_on(lock.file().try_clone_to_owned().unwrap(), &other);
+        assert!(told.unwrap_err().to_string().contains("is not"));
+        // Opened anew it is another open file, to which the lock does not belong.
+        let anew = File::options().read(true).write(true).open(&path).unwrap();
+        let told = FileLock::passed_on(anew.into(), &path)
+            .unwrap_err()
+            .to_string();
+        assert!(told.contains("does not hold it"), "{told}");
     }
 
     #[test]

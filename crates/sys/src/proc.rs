@@ -161,6 +161,12 @@ pub fn keep_files_private() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
+/// Bytes of address space that this process may have (`RLIMIT_AS`); `None` if there is no limit.
+#[must_use]
+pub fn address_space_limit() -> Option<u64> {
+    getrlimit(Resource::As).current
+}
+
 /// How many files this process may have open: as many as it may allow itself, which this does (`setrlimit(2)`).
 #[must_use]
 pub fn open_files_limit() -> u64 {

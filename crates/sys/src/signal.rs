@@ -86,6 +86,16 @@ pub fn kill(pid: u32) -> Result<()> {
         .map_err(|e| Error::call(format!("kill process {pid}"), e))
 }
 
+/// Sends SIGUSR1 to a child that knows what it means (`kill(2)`).
+///
+/// # Errors
+/// There is none of this PID, or it is not ours.
+pub fn tell(pid: u32) -> Result<()> {
+    let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
+    nix::sys::signal::kill(pid, NixSignal::SIGUSR1)
+        .map_err(|e| Error::call(format!("send SIGUSR1 to process {pid}"), e))
+}
+
 /// A descriptor from which SIGTERM, SIGINT and SIGCHLD are read (`signalfd(2)`).
 ///
 /// A signal sent to the process arrives here only if every thread blocks it: see [`block_all`].

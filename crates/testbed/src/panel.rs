@@ -19,6 +19,14 @@ use crate::{huge, wait_until};
 /// For a process to be ready, or to end.
 const START: Duration = Duration::from_secs(30);
 
+/// Arguments for a primary by which it hands options to EAL: those in `SPP_TEST_EAL`, blanks between them. A build with AddressSanitizer needs DPDK's
+/// memory elsewhere.
+pub fn eal_options() -> Vec<String> {
+    let line = std::env::var("SPP_TEST_EAL").unwrap_or_default();
+    let argument = |option| format!("--eal={option}");
+    line.split_whitespace().map(argument).collect()
+}
+
 /// A running panel. [`Panel::finish`], or dropping it in a test that has not failed, ends it and
 /// checks that everything ended cleanly and that nothing is left.
 pub struct Panel {
@@ -154,6 +162,7 @@ impl Panel {
         command
             .arg("--vhost-dir")
             .arg(self.vhost_dir())
+            .args(eal_options())
             .args(&self.plan.primary);
         command
     }
@@ -203,6 +212,25 @@ impl Panel {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Has a new process take the place of a worker process while that runs; gives what the new one says of it.
+    ///
+    /// # Panics
+    /// If it does not, or the old one does not end with success.
+    #[track_caller]
+    pub fn upgrade_nfv(&mut self, id: u32) -> String {
+        let mut command = self.nfv_command(id);
+        let mut new = Proc::spawn(&format!("spp-nfv {id}, next"), command.arg("--take-over"));
+        let told = new.wait_rest_of_line("took over from ", START);
+        let old = self.nfvs.insert(id, new);
+        let mut old = old.expect("an old one");
+        let status = old.wait_exit(START);
+        if !status.success() {
+            old.fail("should have ended with success");
+        }
+        self.wait_listed(id);
+        told
     }
 
     /// Kills the primary (SIGKILL).

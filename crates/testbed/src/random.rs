@@ -17,6 +17,11 @@ impl Random {
         (self.0 >> 33) as usize % end
     }
 
+    /// So many bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.below(256) as u8).collect()
+    }
+
     /// One of these.
     ///
     /// # Panics

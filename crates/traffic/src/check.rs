@@ -169,6 +169,14 @@ impl Checker {
         }
     }
 
+    /// Flow and number of a frame of ours; `None` if it is of no flow that is checked here, or damaged. Nothing is counted.
+    pub fn number(&mut self, frame: &[u8]) -> Option<(u16, u64)> {
+        let flow = Frames::flow_of(self.crafted, frame)?;
+        let place = self.place(flow)?;
+        let stamp = self.flows[place].frames.read(frame)?;
+        Some((flow, stamp.sequence))
+    }
+
     /// What was received of a flow so far.
     ///
     /// # Errors

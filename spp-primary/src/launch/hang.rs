@@ -26,7 +26,8 @@ impl Launcher {
                 continue;
             };
             launched.hung += passed;
-            if launched.hung < limit || launched.killed.is_some() {
+            // While another takes its place it may be that one that is meant.
+            if launched.hung < limit || launched.killed.is_some() || launched.next.is_some() {
                 continue;
             }
             let what = match found.trouble {

@@ -4,6 +4,7 @@ mod hang;
 mod log;
 mod record;
 mod restart;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -59,6 +60,10 @@ struct Launched {
     log: Log,
     /// It was told to exit, by a command: it is not started again.
     leaving: bool,
+    /// A newer program that is to take its place.
+    next: Option<Child>,
+    /// What became of the last one of these.
+    upgrade: Option<String>,
 }
 
 /// The processes that `launch` started, by id.
@@ -135,6 +140,8 @@ impl Launcher {
             restarts: 0,
             log: Log::new(&self.folder, kind, id),
             leaving: false,
+            next: None,
+            upgrade: None,
         };
         let started = launched.start(id);
         if let Err(e) = &started {
@@ -184,10 +191,13 @@ impl Launcher {
     pub fn reap(&mut self) {
         let mut any = false;
         for (id, launched) in &mut self.processes {
+            launched.reap_next(*id);
             if let State::Running(child) = &mut launched.state {
                 match child.try_wait() {
                     Ok(Some(status)) => {
-                        launched.ended(*id, status);
+                        if !launched.pass_on(*id) {
+                            launched.ended(*id, status);
+                        }
                         any = true;
                     }
                     Ok(None) => {}
@@ -245,6 +255,7 @@ impl Launcher {
             last_words: launched.last_words.clone(),
             restart: launched.restart.word().to_string(),
             restarts: launched.restarts,
+            upgrade: launched.upgrade.clone(),
             log: launched.log.path().display().to_string(),
         };
         self.processes.iter().map(detail).collect()
@@ -253,6 +264,17 @@ impl Launcher {
 
 impl Launched {
     fn start(&mut self, id: u32) -> Result<(), Error> {
+        let child = self.spawn(id, &[])?;
+        self.pid = Some(child.id());
+        self.state = State::Running(child);
+        self.since = now();
+        self.leaving = false;
+        self.hung = Duration::ZERO;
+        Ok(())
+    }
+
+    /// Starts its program, with these further variables of the environment.
+    fn spawn(&mut self, id: u32, environment: &[(&str, &str)]) -> Result<Child, Error> {
         let path = beside(&format!("spp-{}", self.kind))?;
         let refused = |what: &std::path::Path, e: std::io::Error| {
             Error::Refused(format!("{}: {e}", what.display()))
@@ -261,6 +283,7 @@ impl Launched {
         let errors = log.try_clone().map_err(|e| refused(self.log.path(), e))?;
         let child = program(&path)
             .args(&self.args)
+            .envs(environment.iter().copied())
             .stdout(log)
             .stderr(errors)
             .process_group(0)
@@ -273,12 +296,7 @@ impl Launched {
             child.id(),
             self.log.path().display()
         );
-        self.pid = Some(child.id());
-        self.state = State::Running(child);
-        self.since = now();
-        self.leaving = false;
-        self.hung = Duration::ZERO;
-        Ok(())
+        Ok(child)
     }
 
     fn again(&mut self, id: u32) {

@@ -4,6 +4,17 @@ use super::probes::TRACE;
 use crate::commands::spec::{Action, Arg, Command, Offer, Place, Ports, Values};
 use crate::commands::{flow, forward, launch, nfv, ports, pri, secondary};
 
+/// What the help of both commands says of a patch that holds packets back.
+macro_rules! impairment {
+    () => {
+        "`with IMPAIRMENT` makes the patch a link with a character, in any order of\n\
+         delay TIME, jitter TIME, rate RATE: packets leave later (1.5ms, 100us), in their order, no faster (10Mbit/s);\n\
+         loss, duplicate, corrupt, reorder SHARE: so many of them (0.1%) are lost, leave twice, get a wrong bit, overtake;\n\
+         limit MBUFS: so many are held at most (1024), others are dropped;\n\
+         seed NUMBER: equal seeds choose equal packets."
+    };
+}
+
 /// Commands of an nfv process.
 pub static NFV: &[Command] = &[
     Command {
@@ -29,11 +40,19 @@ pub static NFV: &[Command] = &[
                 values: Values::Number(0, 4095),
                 place: Place::After("on"),
             },
+            WITH,
         ],
         summary: "packets from SRC go to DST; replaces the patch that SRC has",
-        details: "`on CPU` names the worker that runs it. Queues: `patch phy:0 nq 1 ring:0`.",
+        details: concat!(
+            "`on CPU` names the worker that runs it. Queues: `patch phy:0 nq 1 ring:0`.\n",
+            impairment!()
+        ),
         rest: &["PUT /patches"],
-        wire: &["patch SRC DST", "patch SRC DST on CPU"],
+        wire: &[
+            "patch SRC DST",
+            "patch SRC DST on CPU",
+            "patch SRC DST with IMPAIRMENT",
+        ],
         action: Action::Run(ports::patch),
     },
     RESET,
@@ -71,11 +90,11 @@ pub static PRIMARY: &[Command] = &[
     Command {
         name: "patch",
         aliases: &[],
-        args: &[SRC, DST],
+        args: &[SRC, DST, WITH],
         summary: "packets from SRC go to DST; replaces the patch that SRC has",
-        details: "",
+        details: impairment!(),
         rest: &["PUT /patches"],
-        wire: &["patch SRC DST"],
+        wire: &["patch SRC DST", "patch SRC DST with IMPAIRMENT"],
         action: Action::Run(ports::patch),
     },
     RESET,
@@ -119,6 +138,22 @@ pub static PRIMARY: &[Command] = &[
         rest: &["DELETE /launched/{id}"],
         wire: &["unlaunch ID"],
         action: Action::Run(launch::release),
+    },
+    Command {
+        name: "upgrade",
+        aliases: &[],
+        args: &[Arg {
+            name: "ID",
+            values: Values::Number(1, 127),
+            place: Place::Required("Secondary ID is required!"),
+        }],
+        summary: "a newer program takes the place of a launched process, while packets flow",
+        details: "The program that lies beside the primary's is started with the same options and takes over the id,\n\
+                  the ports and the patches. What rings and devices bring waits for it; guests and memif clients\n\
+                  have to connect again. If it fails the old one goes on as it was.",
+        rest: &["PUT /launched/{id}/upgrade", "GET /launched"],
+        wire: &["upgrade ID"],
+        action: Action::Run(launch::upgrade),
     },
     Command {
         name: "flow",
@@ -174,6 +209,12 @@ pub(super) const DST: Arg = Arg {
     name: "DST",
     values: Values::Port(Ports::Destination),
     place: Place::Required("Error: Dst port is required!"),
+};
+
+const WITH: Arg = Arg {
+    name: "IMPAIRMENT",
+    values: Values::Rest(Offer::Impairment),
+    place: Place::After("with"),
 };
 
 pub(super) const ADD: Command = Command {

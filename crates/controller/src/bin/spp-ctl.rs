@@ -5,11 +5,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
 use controller::{Config, Controller, TlsFiles, Token, confine};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Time in which a connection that a process had begun before it ended is seen to be closed.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Controls the processes of a panel: they connect to it by TCP, everybody else uses its REST
 /// interface.
@@ -143,6 +147,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         };
         let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
+        let mut farewell = signal(SignalKind::user_defined1()).context("cannot catch SIGUSR1")?;
         if options.no_confine {
             log::warn!(
                 "not confined (--no-confine): who breaks into this process has all its rights"
@@ -163,6 +168,14 @@ fn run(options: Options) -> anyhow::Result<()> {
             controller.rest_address()
         );
         log::info!("desired state: {kept}");
+        let primary_left = controller.primary_left();
+        tokio::spawn(async move {
+            while farewell.recv().await.is_some() {
+                // What it may have begun with us fails within that time.
+                tokio::time::sleep(SETTLED).await;
+                primary_left();
+            }
+        });
         controller
             .run(async {
                 tokio::select! {

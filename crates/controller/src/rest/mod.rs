@@ -115,6 +115,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(resource(routes!(primary::launch)))
         .routes(resource(routes!(primary::launched)))
         .routes(resource(routes!(primary::unlaunch)))
+        .routes(resource(routes!(primary::upgrade)))
         .routes(resource(routes!(flow::create, flow::destroy_all)))
         .routes(resource(routes!(flow::validate)))
         .routes(resource(routes!(flow::destroy)))

@@ -1,7 +1,9 @@
 //! What `nfv` and `primary` have in common.
 
 use protocol::command::{PanelCommand, VhostMode};
+use protocol::impair::Impairment;
 use protocol::{PortName, json};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Shared;
@@ -81,5 +83,17 @@ pub(crate) async fn patch(shared: &Shared, peer: &Peer, fields: &Fields) -> Answ
             }
         },
     };
-    command(shared, peer, PanelCommand::Patch { src, dst, cpu }).await
+    let with = match fields.optional("with") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(Impairment::deserialize(value).map_err(|error| {
+            RestError::invalid("with", &json::spaced(value), error.to_string())
+        })?),
+    };
+    let patch = PanelCommand::Patch {
+        src,
+        dst,
+        cpu,
+        with,
+    };
+    command(shared, peer, patch).await
 }

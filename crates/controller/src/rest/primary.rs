@@ -113,6 +113,23 @@ pub(crate) async fn launched(State(shared): State<Shared>) -> Answer<Json> {
     Ok(Json::of(&detail.launched))
 }
 
+/// Has a newer program take the place of a launched process; `upgrade` of `GET /v1/primary/launched` says what becomes of it.
+#[utoipa::path(put, path = "/v1/primary/launched/{id}/upgrade", tag = "primary",
+    responses((status = 204, description = "Begun")))]
+pub(crate) async fn upgrade(State(shared): State<Shared>, params: Params) -> Answer<Done> {
+    let id = path_number(params.text(0))?;
+    let primary = shared.primary()?;
+    if primary.hello.is_none() {
+        return Err(RestError::Refused(
+            "primary is a process of the original: it cannot have a process replaced while it runs"
+                .to_owned(),
+        ));
+    }
+    let command = PrimaryCommand::Upgrade(id).to_string();
+    let asked = change::ask(&shared, &primary, &command).await;
+    asked.map(|_| Done)
+}
+
 /// Gives the supervision of a launched process up.
 #[utoipa::path(delete, path = "/v1/primary/launched/{id}", tag = "primary",
     responses((status = 204, description = "Done")))]

@@ -201,7 +201,8 @@ pub(super) mod tests {
                 (port(), port()).prop_map(|(src, dst)| PanelCommand::Patch {
                     src,
                     dst,
-                    cpu: None
+                    cpu: None,
+                    with: None
                 }),
                 Just(PanelCommand::Forward),
             ]

@@ -47,6 +47,7 @@ pub fn nfv(
                     .map(|patch| PatchPorts {
                         src: patch.src.report(),
                         dst: patch.dst.report(),
+                        with: patch.with,
                     })
                     .collect(),
             }

@@ -12,7 +12,7 @@ use crate::tests::operations::{
     operate, packets, shared,
 };
 use crate::tests::stepper::{BYSTANDER, Mould, STEPPED, choose, with_mould};
-use crate::{Eal, Lcore, Orphans, Pool, Ring, audit, recover};
+use crate::{Eal, Kept, Lcore, Orphans, Pool, Ring, audit, recover};
 
 /// Within it the bystander does its work, or it waits for the stopped one.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -229,7 +229,7 @@ impl Panel {
             &self.pool,
             &self.rings,
             STEPPED,
-            false,
+            Kept::Nowhere,
             &mut self.orphans,
             &self.lcore,
         );

@@ -1,10 +1,12 @@
 //! Packets that share their data.
 
+use testbed::Random;
+
 use crate::testing::with_eal;
 use crate::tests::copies::{assert_sums, content, packets, pattern};
-use crate::tests::storm::{Random, assert_intact, frame};
+use crate::tests::storm::{assert_intact, frame};
 use crate::tests::{MBUFS, sent_by_a_foreign_process, stocked};
-use crate::{Audit, BURST, Burst, Lcore, Orphans, Pool, PoolCache, Ring, SHARE_FROM, audit};
+use crate::{Audit, BURST, Burst, Kept, Lcore, Orphans, Pool, PoolCache, Ring, SHARE_FROM, audit};
 use crate::{recover, sweep};
 
 /// The cache is given back, and every mbuf is there.
@@ -267,7 +269,7 @@ fn a_dead_worker_s_carriers_come_back_when_the_others_have_freed_their_clones() 
             .unwrap();
             ended.recv().unwrap();
             let mut orphans = Orphans::default();
-            recover(&pool, &[ring], 1, false, &mut orphans, &lcore);
+            recover(&pool, &[ring], 1, Kept::Nowhere, &mut orphans, &lcore);
             assert_eq!(audit(&pool, &[ring]), Audit::default());
             assert!(!orphans.is_empty());
             assert_eq!(orphans.sweep(&pool, &lcore), 0, "they are in use");
@@ -310,16 +312,15 @@ fn any_sequence_of_dealing_copying_sharing_and_freeing_is_like_its_model() {
             let ring = Ring::create("r", 128).unwrap();
             let mut cache = pool.cache(&lcore);
             let mut random = Random(11);
-            const N: u32 = 5;
+            const N: usize = 5;
             let mut bursts: Vec<Burst> = (0..N).map(|_| Burst::new()).collect();
-            let mut model: Vec<Vec<Vec<u8>>> = vec![Vec::new(); N as usize];
+            let mut model: Vec<Vec<Vec<u8>>> = vec![Vec::new(); N];
             for _ in 0..4000 {
                 assert!(cache.balance());
-                let at = random.below(N) as usize;
+                let at = random.below(N);
                 let mut burst = std::mem::take(&mut bursts[at]);
                 let mut frames = std::mem::take(&mut model[at]);
-                let which =
-                    u64::from(random.below(u32::MAX)) << 32 | u64::from(random.below(u32::MAX));
+                let which = u64::from_le_bytes(random.bytes(8).try_into().unwrap());
                 let picked = |frames: &[Vec<u8>]| -> Vec<Vec<u8>> {
                     let picked = frames
                         .iter()
@@ -353,13 +354,13 @@ fn any_sequence_of_dealing_copying_sharing_and_freeing_is_like_its_model() {
                         frames = kept;
                     }
                     3 => {
-                        let other = random.below(N) as usize;
+                        let other = random.below(N);
                         let n = frames.len().min(BURST - model[other].len());
                         model[other].extend(frames.drain(..n));
                         bursts[other].append(&mut burst);
                     }
                     4 => {
-                        let other = random.below(N) as usize;
+                        let other = random.below(N);
                         let mut copies = picked(&frames);
                         copies.truncate(BURST - model[other].len());
                         let n = burst.copy_into(which, &mut bursts[other], None, &mut cache);
@@ -367,7 +368,7 @@ fn any_sequence_of_dealing_copying_sharing_and_freeing_is_like_its_model() {
                         model[other].extend(copies);
                     }
                     5 | 6 => {
-                        let (from, to) = (random.below(N) as usize, random.below(N) as usize);
+                        let (from, to) = (random.below(N), random.below(N));
                         let outs = from.min(to)..from.max(to);
                         burst.share_from(256, which, &mut bursts[outs.clone()], None, &mut cache);
                         for out in &mut model[outs] {
@@ -377,7 +378,7 @@ fn any_sequence_of_dealing_copying_sharing_and_freeing_is_like_its_model() {
                         }
                     }
                     7 => {
-                        let n = random.below(BURST as u32) as usize;
+                        let n = random.below(BURST);
                         burst.clear_front(n, &mut cache);
                         frames.drain(..n.min(frames.len()));
                     }

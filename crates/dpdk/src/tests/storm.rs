@@ -6,33 +6,26 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use testbed::Random;
+
 use crate::tests::copies::{content, pattern};
 use crate::tests::stepper::{BYSTANDER, STEPPED, begin, with_mould};
-use crate::{Audit, BURST, Burst, Lcore, Orphans, Pool, PoolCache, Ring, audit, recover};
+use crate::{Audit, BURST, Burst, Kept, Lcore, Orphans, Pool, PoolCache, Ring, audit, recover};
 
 const MBUFS: u32 = 4096;
 const ROOM: usize = 2048;
 const KILLS: u32 = 400;
 /// A killed worker has run this long at most, in microseconds.
-const LONGEST: u32 = 3000;
+const LONGEST: usize = 3000;
 /// Frames begin with their seed and their length.
 const HEAD: usize = 8;
 /// Bursts that a worker keeps for a while.
 const KEPT: usize = 6;
 
-pub struct Random(pub u32);
-
-impl Random {
-    pub fn below(&mut self, end: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((u64::from(self.0) * u64::from(end)) >> 32) as u32
-    }
-}
-
 /// A frame whose every byte follows from its first ones.
 pub fn frame(random: &mut Random) -> Vec<u8> {
     let lengths = [60, 64, 200, 256, 300, 700, 1518, 1518, 2048, 2100, 5000];
-    let (seed, len) = (random.0, lengths[random.below(11) as usize]);
+    let (seed, len) = (random.below(1 << 31) as u32, random.of(&lengths));
     let mut bytes = seed.to_le_bytes().to_vec();
     bytes.extend((len as u32).to_le_bytes());
     bytes.extend(pattern(seed, len - HEAD));
@@ -65,13 +58,13 @@ fn finish(mut burst: Burst, random: &mut Random, cache: &mut PoolCache) {
 
 /// Shares packets with who receives from the ring, until it is told to stop.
 fn produce(pool: &Pool, ring: &Ring, lcore: &Lcore, seed: u32, mut goes_on: impl FnMut() -> bool) {
-    let mut random = Random(seed);
+    let mut random = Random(u64::from(seed));
     let mut cache = pool.cache(lcore);
     let mut kept: VecDeque<Burst> = VecDeque::new();
     while goes_on() {
         cache.balance();
         let mut burst = Burst::new();
-        for i in 0..1 + random.below(16) as usize {
+        for i in 0..1 + random.below(16) {
             if cache.alloc(&mut burst, 1) != 1 {
                 break;
             }
@@ -82,7 +75,7 @@ fn produce(pool: &Pool, ring: &Ring, lcore: &Lcore, seed: u32, mut goes_on: impl
         }
         cache.balance();
         let mut outs = [Burst::new(), Burst::new()];
-        let outs = &mut outs[..1 + random.below(2) as usize];
+        let outs = &mut outs[..1 + random.below(2)];
         burst.share_from(256, u64::MAX, outs, None, &mut cache);
         ring.producer().send(lcore, &cache, &mut outs[0], true);
         outs[0].clear(&mut cache);
@@ -90,7 +83,7 @@ fn produce(pool: &Pool, ring: &Ring, lcore: &Lcore, seed: u32, mut goes_on: impl
         kept.push_back(burst);
         kept.extend(outs.iter_mut().skip(1).map(std::mem::take));
         while kept.len() > KEPT {
-            let at = random.below(KEPT as u32) as usize;
+            let at = random.below(KEPT);
             if let Some(burst) = kept.remove(at) {
                 finish(burst, &mut random, &mut cache);
             }
@@ -110,7 +103,7 @@ fn consume(
     count: &AtomicU64,
     mut goes_on: impl FnMut() -> bool,
 ) {
-    let mut random = Random(seed);
+    let mut random = Random(u64::from(seed));
     let mut cache = pool.cache(lcore);
     let mut kept: VecDeque<Burst> = VecDeque::new();
     loop {
@@ -125,8 +118,8 @@ fn consume(
             break;
         }
         // Who has nothing to receive holds what it has.
-        while n > 0 && kept.len() > random.below(KEPT as u32) as usize {
-            let at = random.below(kept.len() as u32) as usize;
+        while n > 0 && kept.len() > random.below(KEPT) {
+            let at = random.below(kept.len());
             if let Some(burst) = kept.remove(at) {
                 finish(burst, &mut random, &mut cache);
             }
@@ -191,7 +184,7 @@ fn storm(name: &str, cpu: usize, producer_dies: bool) {
                 child.run();
                 // Not waits for anything: any instant will do.
                 let mut a_while =
-                    || std::thread::sleep(Duration::from_micros(u64::from(random.below(LONGEST))));
+                    || std::thread::sleep(Duration::from_micros(random.below(LONGEST) as u64));
                 a_while();
                 if kill % 2 == 0 {
                     // However fast the survivor is: in every other case it holds what is shared with the dead.
@@ -202,7 +195,7 @@ fn storm(name: &str, cpu: usize, producer_dies: bool) {
                 }
                 child.kill();
                 ring.mend(producer_dies);
-                let found = recover(&pool, &[ring], STEPPED, false, &mut orphans, &lcore);
+                let found = recover(&pool, &[ring], STEPPED, Kept::Nowhere, &mut orphans, &lcore);
                 assert_eq!(found.left, 0);
                 recovered += found.mbufs;
                 outlived += u32::from(!orphans.is_empty());

@@ -41,6 +41,19 @@ pub enum BoardError {
         /// CPUs that have a worker.
         workers: Vec<u32>,
     },
+    /// Patches would hold back too many mbufs.
+    #[error(
+        "patches of this worker could hold back {wanted} mbufs, {left} are left for that of the panel's {most} (half of its pool): \
+         choose lower limits (with … limit MBUFS), take other such patches out, or start the primary with more --memory"
+    )]
+    Reserved {
+        /// mbufs that the worker's patches could hold.
+        wanted: u32,
+        /// mbufs that it may hold.
+        left: u32,
+        /// mbufs that may be held back in the whole panel.
+        most: u32,
+    },
     /// No component has this name.
     #[error("component {0} does not exist: start it first (component start {0} CORE TYPE)")]
     NoComponent(String),

@@ -24,7 +24,7 @@ fn counters_never_go_backwards_over_more_patches_than_there_is_room_for() {
                 .collect();
             assert!(pairs.len() > SLOTS + 100);
             for (i, (src, dst)) in pairs.into_iter().enumerate() {
-                board.patch(src, dst, None).unwrap();
+                board.patch(src, dst, None, None).unwrap();
                 // Patches of their own: the one before is still there beside it.
                 let at = ports.iter().position(|p| *p == src).unwrap();
                 let from = seen[at].rx_packets;

@@ -319,6 +319,7 @@ fn what_is_shared_and_cannot_be_copied_for_a_foreign_process_is_counted() {
                     dst: Arc::new(bench.port(ring(5))),
                     counters,
                     stages: Vec::new(),
+                    impaired: None,
                 }),
             };
             let mut burst = Burst::new();

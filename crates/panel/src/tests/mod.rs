@@ -6,6 +6,7 @@ mod classifier;
 mod counters;
 mod filter;
 mod frames;
+mod kept;
 mod mirror;
 mod model;
 mod probes;
@@ -34,16 +35,16 @@ const RINGS: u16 = 8;
 /// nullpmd:1 to nullpmd:20.
 const NULLS: u16 = 20;
 
-fn ring(n: u16) -> PortCode {
+pub(crate) fn ring(n: u16) -> PortCode {
     PortCode::new(PortKind::Ring, n, 0)
 }
 
-fn null(n: u16) -> PortCode {
+pub(crate) fn null(n: u16) -> PortCode {
     PortCode::new(PortKind::Nullpmd, n, 0)
 }
 
 #[track_caller]
-fn wait(what: &str, mut probe: impl FnMut() -> bool) {
+pub(crate) fn wait(what: &str, mut probe: impl FnMut() -> bool) {
     let end = Instant::now() + LIMIT;
     while !probe() {
         assert!(Instant::now() < end, "waited {LIMIT:?} in vain for {what}");
@@ -52,26 +53,27 @@ fn wait(what: &str, mut probe: impl FnMut() -> bool) {
 }
 
 /// A panel in one process.
-struct Bench {
-    area: Area,
+pub(crate) struct Bench {
+    pub(crate) area: Area,
     rings: Vec<Ring>,
     folder: PathBuf,
     eal: Eal,
-    pool: Pool,
+    pub(crate) pool: Pool,
     /// The main lcore's.
-    cx: Context,
+    pub(crate) cx: Context,
 }
 
 /// What a hand without mbufs was last told to run.
 type Told = Arc<Mutex<Vec<(PortCode, PortCode)>>>;
 
 impl Bench {
-    fn new(eal: Eal, lcore: Lcore) -> Self {
+    pub(crate) fn new(eal: Eal, lcore: Lcore) -> Self {
         let pool = Pool::create("p", 4096, 2176).unwrap();
         let rings = (0..RINGS)
             .map(|n| Ring::create(&format!("r{n}"), 256).unwrap())
             .collect();
         let area = Area::create().unwrap();
+        area.share_mbufs(pool.size());
         pool.stock(&lcore);
         // The test's own folder, which goes with it.
         let folder = PathBuf::from(std::env::var_os("RUNTIME_DIRECTORY").unwrap());
@@ -92,7 +94,7 @@ impl Bench {
         }
     }
 
-    fn port(&self, code: PortCode) -> Port {
+    pub(crate) fn port(&self, code: PortCode) -> Port {
         match code.kind() {
             PortKind::Ring => {
                 let n = code.number();
@@ -104,7 +106,7 @@ impl Bench {
     }
 
     /// A hand on lcore 1 and CPU 1 that works.
-    fn worker(&self, poll: Poll) -> Hand {
+    pub(crate) fn worker(&self, poll: Poll) -> Hand {
         let (tables, subscriber) = published(Table::default());
         let worker = Worker {
             tables: subscriber,
@@ -146,7 +148,7 @@ impl Bench {
                 let patches = table
                     .lines
                     .iter()
-                    .flat_map(|l| l.ports().skip(1).map(|dst| (l.src.code(), dst.code())));
+                    .flat_map(|l| l.outlets().iter().map(|o| (l.src.code(), o.dst.code())));
                 *note.lock().unwrap() = patches.collect();
                 std::thread::sleep(Duration::from_micros(20));
             }
@@ -155,7 +157,7 @@ impl Bench {
     }
 
     /// A board with all ports on it.
-    fn board(&self, hands: Vec<Hand>) -> Board {
+    pub(crate) fn board(&self, hands: Vec<Hand>) -> Board {
         let holder = Box::new(|lcore| format!("lcore {lcore}"));
         let mut board = Board::new(self.area, self.cx.ringer.clone(), hands, true, holder);
         for code in (0..RINGS).map(ring).chain((1..=NULLS).map(null)) {

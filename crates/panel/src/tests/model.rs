@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use testbed::Random;
+
 use super::*;
 use crate::BoardError;
 
@@ -9,18 +11,6 @@ use crate::BoardError;
 const OTHER: u32 = 77;
 /// Lcore ids and CPUs of the hands.
 const HANDS: [(u32, u32); 3] = [(2, 4), (3, 5), (4, 6)];
-
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
-    }
-}
 
 /// What should be.
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -104,6 +94,7 @@ fn reason(error: &BoardError) -> &'static str {
         BoardError::NoWorker { .. } => "no worker",
         BoardError::Stuck { .. } => "stuck",
         BoardError::Full { .. } => "full",
+        BoardError::Reserved { .. } => "reserved",
         BoardError::NoComponent(_)
         | BoardError::ComponentExists(_)
         | BoardError::InUse { .. }
@@ -180,7 +171,7 @@ fn step(bench: &Bench, board: &mut Board, model: &Model, random: &mut Random) ->
         _ => {
             let on = [None, None, Some(4), Some(5), Some(6), Some(7)][random.below(6)];
             let expected = model.patch(a, b, on).map(|patched| next = patched);
-            (board.patch(a, b, on), expected)
+            (board.patch(a, b, on, None), expected)
         }
     };
     assert_eq!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dpdk::Stamps;
 
 use super::*;
-use crate::area::{DropReason, PatchBlock};
+use crate::area::{DropReason, PatchBlock, REASONS};
 use crate::latency::Path;
 use crate::line::{Element, Line, Outlet, Pace, Stage, Way};
 use crate::trace::{Fate, Record, Traced, Tracer};
@@ -77,8 +77,8 @@ fn every_so_many_packets_of_a_path_over_two_patches_are_timed() {
             let stamps = Stamps::find().unwrap();
             assert_eq!(Stamps::find().unwrap(), stamps);
             let mut board = bench.board(vec![bench.worker(Poll::Busy)]);
-            board.patch(ring(0), ring(1), None).unwrap();
-            board.patch(ring(1), ring(2), None).unwrap();
+            board.patch(ring(0), ring(1), None, None).unwrap();
+            board.patch(ring(1), ring(2), None, None).unwrap();
             assert!(plain(&board));
             board.measure(stamps, PATH(0, 2), Some(10), true).unwrap();
             assert!(!plain(&board));
@@ -123,13 +123,13 @@ fn time_in_a_ring_is_counted_and_the_stamp_of_an_earlier_packet_is_not() {
             let mut bench = Bench::new(eal, lcore);
             let stamps = Stamps::find().unwrap();
             let mut board = bench.board(vec![bench.worker(Poll::Busy)]);
-            board.patch(ring(0), ring(1), None).unwrap();
+            board.patch(ring(0), ring(1), None, None).unwrap();
             board.measure(stamps, PATH(0, 2), Some(1), true).unwrap();
             bench.feed(0, 20);
             wait("packets in ring:1", || bench.rings[1].used() == 20);
             let start = Instant::now();
             wait("a while", || start.elapsed() >= HELD);
-            board.patch(ring(1), ring(2), None).unwrap();
+            board.patch(ring(1), ring(2), None, None).unwrap();
             wait("packets in ring:2", || bench.rings[2].used() == 20);
             let end = board.latencies()[0].end.clone().unwrap();
             let [fastest] = end.quantiles([0.0]);
@@ -168,8 +168,8 @@ fn paths_from_one_source_share_its_packets() {
             let mut bench = Bench::new(eal, lcore);
             let stamps = Stamps::find().unwrap();
             let mut board = bench.board(vec![bench.worker(Poll::Busy)]);
-            board.patch(ring(0), ring(1), None).unwrap();
-            board.patch(ring(1), ring(2), None).unwrap();
+            board.patch(ring(0), ring(1), None, None).unwrap();
+            board.patch(ring(1), ring(2), None, None).unwrap();
             board.measure(stamps, PATH(0, 1), Some(4), true).unwrap();
             board.measure(stamps, PATH(0, 2), Some(4), true).unwrap();
             bench.feed(0, 200);
@@ -199,7 +199,7 @@ fn a_trace_tells_what_becomes_of_each_packet() {
                 board.trace(ring(0), 5, false).err(),
                 Some(BoardError::NoSource(ring(0)))
             );
-            board.patch(ring(0), ring(1), None).unwrap();
+            board.patch(ring(0), ring(1), None, None).unwrap();
             for count in [0, 10_001] {
                 let refused = board.trace(ring(0), count, false).err();
                 let most = 10_000;
@@ -333,6 +333,7 @@ fn decisions_and_reasons_are_those_of_elements_and_stages() {
                 dst: Arc::new(bench.port(ring(n))),
                 counters: counters(u32::from(n)),
                 stages,
+                impaired: None,
             };
             let line = Line {
                 src: Arc::new(bench.port(ring(0))),
@@ -384,7 +385,7 @@ fn switching_probes_a_thousand_times_loses_and_reorders_nothing() {
             let mut bench = Bench::new(eal, lcore);
             let stamps = Stamps::find().unwrap();
             let mut board = bench.board(vec![bench.worker(Poll::Busy)]);
-            board.patch(ring(0), ring(1), None).unwrap();
+            board.patch(ring(0), ring(1), None, None).unwrap();
             let (mut sent, mut got, mut seen) = (0, 0, 0);
             for i in 0..SWITCHES {
                 feed_numbered(&mut bench, 0, sent..sent + 20);
@@ -430,7 +431,7 @@ fn switching_probes_a_thousand_times_loses_and_reorders_nothing() {
             });
             assert!(plain(&board));
             assert!(seen > 2000, "{seen}");
-            assert_eq!(board.patches()[0].totals.drops, [0; 8]);
+            assert_eq!(board.patches()[0].totals.drops, [0; REASONS]);
             board.end();
         },
     );

@@ -42,7 +42,7 @@ fn a_forwarder_moves_packets_once_both_sides_are_there() {
             board.stop("fwd").unwrap();
             assert!(board.components().is_empty());
             // The ends are free again, also for a patch.
-            board.patch(ring(0), ring(1), None).unwrap();
+            board.patch(ring(0), ring(1), None, None).unwrap();
             wait("packets in ring:1", || bench.rings[1].used() == 7);
             assert_eq!(bench.empty(1), 7);
             board.end();
@@ -109,7 +109,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
                 ),
                 board.detach("a", ring(1), Direction::Rx),
                 board.detach("a", ring(0), Direction::Tx),
-                board.patch(ring(0), ring(1), None),
+                board.patch(ring(0), ring(1), None, None),
             ];
             let words: Vec<String> = refused.map(|r| r.unwrap_err().to_string()).into();
             for (text, word) in words.iter().zip([

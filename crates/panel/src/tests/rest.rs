@@ -15,7 +15,7 @@ fn a_producer_wakes_a_resting_consumer() {
             // Only a producer that has claimed its end rings.
             let us = bench.cx.lcore.id();
             Area::claim(bench.area.ring_ends(0).unwrap(), Direction::Tx, us).unwrap();
-            board.patch(ring(0), ring(1), None).unwrap();
+            board.patch(ring(0), ring(1), None, None).unwrap();
             let mut soon = 0;
             for round in 0..ROUNDS {
                 let asleep = &bench.area.layout().sleep[1].asleep;
@@ -40,7 +40,7 @@ fn a_busy_worker_does_not_rest() {
     with_eal("tests::rest::a_busy_worker_does_not_rest", |eal, lcore| {
         let bench = Bench::new(eal, lcore);
         let mut board = bench.board(vec![bench.worker(Poll::Busy)]);
-        board.patch(ring(0), ring(1), None).unwrap();
+        board.patch(ring(0), ring(1), None, None).unwrap();
         let block = &bench.area.layout().workers[1];
         wait("many rounds", || block.rounds.load(SeqCst) > 100_000);
         assert_eq!(block.rests.load(SeqCst), 0);

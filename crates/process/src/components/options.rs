@@ -6,8 +6,8 @@ use protocol::reply::ProcessKind;
 
 use crate::Error;
 use crate::cli::{
-    Common, Joining, OriginalClient, Polling, Registering, Start, Workers, original_lcores,
-    original_options, vhost_mode,
+    Common, Joining, OriginalClient, Polling, Registering, Start, Succeeding, Workers,
+    original_lcores, original_options, vhost_mode,
 };
 use crate::eal_options::{EalOptions, split_original};
 use crate::secondary::Options;
@@ -25,6 +25,8 @@ struct Ours {
     workers: Workers,
     #[command(flatten)]
     registering: Registering,
+    #[command(flatten)]
+    succeeding: Succeeding,
 }
 
 /// Of mirrors.
@@ -134,6 +136,7 @@ fn ours(kind: ProcessKind, args: &[String]) -> Result<(Start, CopyMode), Error> 
         forwarding: true,
         controller: args.registering.controller()?,
         confinement: args.common.confining.confinement(),
+        take_over: args.succeeding.take_over,
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
     };

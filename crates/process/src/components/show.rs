@@ -4,6 +4,7 @@ use panel::area::Direction as Side;
 use panel::rack::{ComponentView, SocketView};
 use panel::{EntryView, Function};
 use protocol::command::component::{ClassifierMac, Settings};
+use protocol::desired::{Attached, Desired, DesiredComponent, entry_of};
 use protocol::reply::{ComponentInfo, MAX_SHOWN, VfReply};
 use protocol::rest::{
     ClassifierRow, Component, ComponentPort, ComponentVlan, TableEntry, TablePage,
@@ -89,6 +90,37 @@ impl Components {
             None => ClassifierMac::Default,
         };
         ClassifierRow::of(view.rule.vlan(), mac, name)
+    }
+
+    /// Its components, and the entries that it was given.
+    pub(super) fn desired(&self) -> Desired {
+        let board = &self.console.board;
+        let ends = |sockets: &[SocketView], side| {
+            let end = |socket: &SocketView| {
+                Some(Attached {
+                    port: report::name(board, socket.port).parse().ok()?,
+                    vlan: self.tags.get(&(socket.port, side)).copied(),
+                })
+            };
+            sockets.iter().filter_map(end).collect()
+        };
+        let component = |view: &ComponentView<'_>| {
+            Some(DesiredComponent {
+                name: view.name.parse().ok()?,
+                core: view.cpu,
+                kind: report::kind(view.function),
+                rx: ends(&view.rx, Side::Rx),
+                tx: ends(&view.tx, Side::Tx),
+                set: self.settings.get(view.name).cloned().unwrap_or_default(),
+            })
+        };
+        let (entries, _) = board.entries(0, usize::MAX);
+        let given = entries.iter().filter(|entry| !entry.learned);
+        Desired {
+            components: board.components().iter().filter_map(component).collect(),
+            classifier: given.filter_map(|e| entry_of(&self.row(e))).collect(),
+            ..Desired::default()
+        }
     }
 
     /// Answer to `classifier_table list`.

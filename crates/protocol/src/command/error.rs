@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::MAX_COMMAND;
+use crate::impair::ImpairError;
 use crate::port::{PortError, PortName};
 
 /// Why a text is no command.
@@ -69,6 +70,14 @@ pub enum CommandError {
         /// What was expected, with its range.
         what: &'static str,
     },
+    /// What stands behind `with` is wrong.
+    #[error("{command}: {error}")]
+    With {
+        /// Command.
+        command: &'static str,
+        /// What is wrong.
+        error: ImpairError,
+    },
     /// Not `newline`.
     #[error("_framing: '{0}' is no framing: the only one is newline")]
     Framing(String),
@@ -83,6 +92,7 @@ impl CommandError {
             Self::Missing { command, .. }
             | Self::Surplus { command, .. }
             | Self::Port { command, .. }
+            | Self::With { command, .. }
             | Self::Number { command, .. } => command,
             Self::Mode(_) | Self::ModeNotVhost(_) => "add",
             Self::Framing(_) => "_framing",

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::impair::tests::any_impairment;
 use crate::port::tests::any_port;
 
 fn any_panel() -> impl Strategy<Value = PanelCommand> {
@@ -22,8 +23,18 @@ fn any_panel() -> impl Strategy<Value = PanelCommand> {
             }
         }),
         any_port().prop_map(PanelCommand::Del),
-        (any_port(), any_port(), any::<Option<u32>>())
-            .prop_map(|(src, dst, cpu)| PanelCommand::Patch { src, dst, cpu }),
+        (
+            any_port(),
+            any_port(),
+            any::<Option<u32>>(),
+            proptest::option::of(any_impairment())
+        )
+            .prop_map(|(src, dst, cpu, with)| PanelCommand::Patch {
+                src,
+                dst,
+                cpu,
+                with
+            }),
         Just(PanelCommand::PatchReset),
         any_port().prop_map(PanelCommand::Unpatch),
         Just(PanelCommand::Forward),
@@ -51,7 +62,8 @@ proptest! {
         let args = words.split_off(2);
         let launch = PrimaryCommand::Launch { id: words[0].clone(), name: words[1].clone(), args };
         let unlaunch = PrimaryCommand::Unlaunch(words[0].clone());
-        for command in [PrimaryCommand::Panel(panel), launch, unlaunch, flow] {
+        let upgrade = PrimaryCommand::Upgrade(words[1].clone());
+        for command in [PrimaryCommand::Panel(panel), launch, unlaunch, upgrade, flow] {
             prop_assert_eq!(PrimaryCommand::parse(&command.to_string()), Ok(command));
         }
     }

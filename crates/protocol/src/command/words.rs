@@ -1,6 +1,7 @@
 //! The words of a command, read one after the other.
 
 use super::{CommandError, MAX_COMMAND};
+use crate::impair::Impairment;
 use crate::port::{PortError, PortName};
 use crate::quotable;
 
@@ -80,6 +81,18 @@ impl<'a> Words<'a> {
             Ok(cpu) if digits => Ok(Some(cpu)),
             _ => Err(self.number(word, "a CPU")),
         }
+    }
+
+    /// What stands behind `with`: all that is left.
+    pub fn with(&mut self) -> Result<Option<Impairment>, CommandError> {
+        if self.rest().first() != Some(&"with") {
+            return Ok(None);
+        }
+        let with = Impairment::of_words(&self.rest()[1..]);
+        self.at = self.words.len();
+        let command = self.command;
+        with.map(Some)
+            .map_err(|error| CommandError::With { command, error })
     }
 
     pub fn number(&self, word: &str, what: &'static str) -> CommandError {

@@ -115,6 +115,7 @@ fn panel(status: &str, ports: &[String], patches: &[PatchPorts]) -> Desired {
             src: patch.src.parse().ok()?,
             dst: patch.dst.parse().ok()?,
             cpu: None,
+            with: patch.with,
         })
     };
     Desired {

@@ -129,13 +129,24 @@ fn panel(desired: &Desired, actual: &Desired, form: Form, plan: &mut Plan) {
         .into_iter()
         .map(|patch| (plain(patch.src), patch))
         .collect();
-    for &DesiredPatch { src, dst, cpu } in &desired.patches {
-        let stays = left
-            .get(&plain(src))
-            .is_some_and(|has| same_port(has.dst, dst) && (cpu.is_none() || cpu == has.cpu));
+    for &DesiredPatch {
+        src,
+        dst,
+        cpu,
+        with,
+    } in &desired.patches
+    {
+        let stays = left.get(&plain(src)).is_some_and(|has| {
+            same_port(has.dst, dst) && (cpu.is_none() || cpu == has.cpu) && with == has.with
+        });
         if !stays {
-            plan.put_in
-                .push(PanelCommand::Patch { src, dst, cpu }.into());
+            let patch = PanelCommand::Patch {
+                src,
+                dst,
+                cpu,
+                with,
+            };
+            plan.put_in.push(patch.into());
         }
     }
     if desired.forwarding.or(actual.forwarding) == Some(true) && forwarding != Some(true) {

@@ -42,10 +42,20 @@ impl Desired {
                 self.patches
                     .retain(|patch| !same_port(patch.src, port) && !same_port(patch.dst, port));
             }
-            PanelCommand::Patch { src, dst, cpu } => {
+            PanelCommand::Patch {
+                src,
+                dst,
+                cpu,
+                with,
+            } => {
                 // A process of ours adds the rings that a patch names.
                 attach_rings(&mut self.ports, src, dst);
-                let patch = DesiredPatch { src, dst, cpu };
+                let patch = DesiredPatch {
+                    src,
+                    dst,
+                    cpu,
+                    with,
+                };
                 let known = self.patches.iter_mut();
                 match known.into_iter().find(|known| same_port(known.src, src)) {
                     Some(known) => *known = patch,

@@ -24,6 +24,11 @@ fn any_panel() -> impl Strategy<Value = Change> {
         Just(Some(VhostMode::Client))
     ];
     let cpu = prop::option::of(0..3u32);
+    let with = prop_oneof![
+        Just(None),
+        Just("delay 1ms".parse().ok()),
+        Just("loss 1%".parse().ok())
+    ];
     let command = prop_oneof![
         any_port().prop_map(|port| PanelCommand::Add { port, mode: None }),
         (0..2u16, mode).prop_map(|(n, mode)| PanelCommand::Add {
@@ -31,10 +36,11 @@ fn any_panel() -> impl Strategy<Value = Change> {
             mode
         }),
         any_port().prop_map(PanelCommand::Del),
-        (any_port(), any_port(), cpu).prop_map(|(src, dst, cpu)| PanelCommand::Patch {
+        (any_port(), any_port(), cpu, with).prop_map(|(src, dst, cpu, with)| PanelCommand::Patch {
             src,
             dst,
-            cpu
+            cpu,
+            with
         }),
         any_port().prop_map(PanelCommand::Unpatch),
         Just(PanelCommand::PatchReset),

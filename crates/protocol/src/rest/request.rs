@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::command::component::{ClassifierMac, ComponentKind, ComponentName, Direction};
+use crate::impair::Impairment;
 use crate::port::PortName;
 
 /// Body of `PUT …/forward` and `PUT …/capture`.
@@ -46,6 +47,10 @@ pub struct PatchRequest {
     /// CPU whose worker shall run it; only for processes of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lcore: Option<u32>,
+    /// What happens to packets on the way; only for processes of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::impair::Properties>))]
+    pub with: Option<Impairment>,
 }
 
 /// A number, for which the original's clients also send its digits as text.

@@ -1,5 +1,6 @@
 //! The lease of a process id.
 
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use super::slot::{Content, Held, Record, Slot, look, try_lock, until};
@@ -44,6 +45,38 @@ impl IdLease {
                 })
             }
         }
+    }
+
+    /// The lease of a process that hands it on to this one with its open `file`. Both have it until the other says
+    /// [`hand_on`](Self::hand_on), or this one does, and the id is never free in between.
+    ///
+    /// # Errors
+    /// It is not that lease, or cannot be written.
+    pub fn passed_on(folder: &Folder, holder: &Holder, file: OwnedFd) -> Result<Self, LeaseError> {
+        let id = holder.id;
+        Ok(Self {
+            held: Held::passed_on(folder, Slot::Id(id), file, Record::begin(holder, None))?,
+            id,
+        })
+    }
+
+    /// Its open file, to be passed on.
+    #[must_use]
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.held.file()
+    }
+
+    /// Writes again who holds it: the process that it was passed on to did not keep it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep(&self) -> Result<(), LeaseError> {
+        self.held.write()
+    }
+
+    /// Leaves it to the process that it was passed on to, or back to the one that had passed it on.
+    pub fn hand_on(self) {
+        self.held.hand_on();
     }
 
     /// The id.

@@ -1,6 +1,7 @@
 //! One lease file: its name, its content, and taking it.
 
 use std::fmt;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -184,6 +185,34 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Its open file, to be passed on.
+    pub(super) fn file(&self) -> BorrowedFd<'_> {
+        self.lock.file()
+    }
+
+    /// A lease that its holder has passed on, from now on in the name of `record`.
+    pub(super) fn passed_on(
+        folder: &Folder,
+        slot: Slot,
+        file: OwnedFd,
+        record: Record,
+    ) -> Result<Self, LeaseError> {
+        let lock = FileLock::passed_on(file, &slot.path(folder))?;
+        let held = Self { lock, record };
+        held.write()?;
+        Ok(held)
+    }
+
+    /// Writes again who holds it.
+    pub(super) fn write(&self) -> Result<(), LeaseError> {
+        Ok(self.lock.write(&serde_json::to_string(&self.record)?)?)
+    }
+
+    /// Leaves it to the process that it was passed on to.
+    pub(super) fn hand_on(self) {
+        self.lock.hand_on();
+    }
+
     /// Writes "clean" and lets go.
     pub(super) fn release(self) -> Result<(), LeaseError> {
         Locked {

@@ -3,9 +3,9 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// Times up to an hour, to one part in a hundred.
+/// Times up to an hour, to one part in a thousand.
 const LONGEST_NS: u64 = 3_600_000_000_000;
-const DIGITS: u8 = 2;
+const DIGITS: u8 = 3;
 
 /// The ages of many frames, in bounded memory.
 #[derive(Debug, Clone, Default)]

@@ -221,6 +221,8 @@ impl Lane {
             report.sent_bytes = sending.sent_bytes;
             report.refused = sending.refused;
         }
+        report.buffers_sent = self.sending.as_mut().and_then(|side| side.shown.take());
+        report.buffers_received = self.receiving.as_mut().and_then(|side| side.shown.take());
         let Some(receiving) = &mut self.receiving else {
             return report;
         };

@@ -2,6 +2,7 @@
 //! one port and accounts for what arrives at another.
 
 mod age;
+mod buffers;
 mod lane;
 mod progress;
 mod receiving;
@@ -21,6 +22,7 @@ use process::secondary::{Joined, holder_names};
 use protocol::port::PortName;
 
 pub use age::Age;
+pub use buffers::Buffer;
 pub use progress::{Interval, Moment};
 pub use report::{FlowReport, Looks, Measured, Report};
 pub use what::{FLOWS, What};
@@ -62,6 +64,8 @@ pub struct Plan {
     pub patience: Duration,
     /// The thread never rests: times are more exact, and its CPU is busy all the time.
     pub busy: bool,
+    /// Of so many frames, the first ones, the report says in which mbufs they lay; not of a capture's, which have no numbers.
+    pub show_buffers: usize,
 }
 
 /// Why there was no run.
@@ -218,7 +222,7 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
         claims.take(port, Direction::Rx, joined)?;
     }
     let sending = tx.map(|port| match &plan.what {
-        What::Flows(flows) => Sending::flows(port, flows.clone()),
+        What::Flows(flows) => Sending::flows(port, flows.clone(), plan.show_buffers),
         What::Replay { capture, pace } => {
             Sending::replay(port, Player::new(capture.clone(), *pace))
         }
@@ -227,7 +231,7 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
         What::Flows(flows) => Judge::Numbers(Checker::new(flows.clone())?),
         What::Replay { capture, .. } => Judge::Content(Matcher::new(capture.clone())),
     };
-    let receiving = rx.map(|port| Receiving::new(port, judge));
+    let receiving = rx.map(|port| Receiving::new(port, judge, plan.show_buffers));
     let (tell, moments) = bounded(1);
     let (done, report) = bounded(1);
     let (pool, foreign, ringer, plan, stop) = (
@@ -239,8 +243,8 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
     );
     let kept = stop.clone();
     let block = &joined.area.layout().workers[lcore as usize];
-    if ports.iter().any(|port| port.keeps_mbufs()) {
-        block.driver_held.store(1, Ordering::Relaxed);
+    for (port, direction) in &claims.held {
+        block.uses(port, *direction);
     }
     joined.set_to_work(
         lcore,
@@ -323,6 +327,7 @@ mod tests {
             rate: None,
             patience: Duration::from_secs(1),
             busy: false,
+            show_buffers: 0,
         }
     }
 

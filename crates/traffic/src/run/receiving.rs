@@ -7,6 +7,7 @@ use panel::Port;
 use panel::port::Context;
 
 use super::age::Ages;
+use super::buffers::{Buffer, Shown};
 use crate::replay::Matcher;
 use crate::{Checker, Verdict};
 
@@ -29,10 +30,12 @@ pub(super) struct Receiving {
     /// Bytes of all that came.
     pub(super) bytes: u64,
     pub(super) ages: Ages,
+    pub(super) shown: Shown,
 }
 
 impl Receiving {
-    pub(super) fn new(port: Arc<Port>, judge: Judge) -> Self {
+    /// Of the first `show` frames the mbufs are noted.
+    pub(super) fn new(port: Arc<Port>, judge: Judge, show: usize) -> Self {
         Self {
             port,
             judge,
@@ -41,6 +44,7 @@ impl Receiving {
             received: 0,
             bytes: 0,
             ages: Ages::default(),
+            shown: Shown::first(show),
         }
     }
 
@@ -59,7 +63,18 @@ impl Receiving {
         match &mut self.judge {
             Judge::Numbers(checker) => {
                 for i in 0..count {
-                    let verdict = checker.check(packet(burst, i, whole, frame), now_ns);
+                    let bytes = packet(burst, i, whole, frame);
+                    let verdict = checker.check(bytes, now_ns);
+                    if self.shown.wanted() > 0
+                        && let Some((flow, sequence)) = checker.number(bytes)
+                        && let Some(address) = burst.address(i)
+                    {
+                        self.shown.note(Buffer {
+                            flow,
+                            sequence,
+                            address,
+                        });
+                    }
                     if let Verdict::Received { age_ns } | Verdict::Reordered { age_ns } = verdict {
                         self.received += 1;
                         self.ages.add(age_ns);

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::age::Age;
+use super::buffers::Buffer;
 use super::units::{rate, rates, short, us};
 use crate::FlowTotals;
 use crate::replay::ContentTotals;
@@ -108,6 +109,12 @@ pub struct Report {
     pub looks: Option<Looks>,
     /// Flow by flow; empty where a capture is replayed.
     pub flows: Vec<FlowReport>,
+    /// The mbufs of the first frames that were sent, if they were to be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffers_sent: Option<Vec<Buffer>>,
+    /// Those of the first that came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffers_received: Option<Vec<Buffer>>,
 }
 
 impl Report {
@@ -210,6 +217,15 @@ impl fmt::Display for Report {
         }
         if self.stalled {
             write!(f, "\nended early: nothing moved for too long")?;
+        }
+        let sides = [
+            ("sent", &self.buffers_sent),
+            ("received", &self.buffers_received),
+        ];
+        for (side, buffers) in sides {
+            for buffer in buffers.iter().flatten() {
+                write!(f, "\n{side} {buffer}")?;
+            }
         }
         Ok(())
     }

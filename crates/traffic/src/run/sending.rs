@@ -6,6 +6,7 @@ use dpdk::{BURST, Burst};
 use panel::Port;
 use panel::port::Context;
 
+use super::buffers::{Buffer, Shown};
 use crate::Generator;
 use crate::frame::MAX_SIZE;
 use crate::frames::Frames;
@@ -38,17 +39,22 @@ pub(super) struct Sending {
     pub(super) sent: u64,
     pub(super) sent_bytes: u64,
     pub(super) refused: u64,
+    pub(super) shown: Shown,
 }
 
 impl Sending {
-    pub(super) fn flows(port: Arc<Port>, flows: Vec<Frames>) -> Self {
+    /// Flows that take turns; of the first `show` frames the mbufs are noted.
+    pub(super) fn flows(port: Arc<Port>, flows: Vec<Frames>, show: usize) -> Self {
         let longest = flows.iter().map(Frames::largest).max().unwrap_or(ROOM);
         let source = Source::Flows {
             flows: flows.into_iter().map(Generator::new).collect(),
             turn: 0,
             frame: vec![0; MAX_SIZE],
         };
-        Self::new(port, source, longest)
+        Self {
+            shown: Shown::first(show),
+            ..Self::new(port, source, longest)
+        }
     }
 
     pub(super) fn replay(port: Arc<Port>, player: Player) -> Self {
@@ -64,6 +70,7 @@ impl Sending {
             sent: 0,
             sent_bytes: 0,
             refused: 0,
+            shown: Shown::default(),
         }
     }
 
@@ -87,6 +94,10 @@ impl Sending {
         if !cx.stocked || cx.cache.alloc(burst, wanted) != wanted {
             return 0;
         }
+        let lying = match self.shown.wanted() {
+            0 => Vec::new(),
+            _ => self.source.buffers(burst, wanted),
+        };
         let made = self.source.fill(cx, burst, wanted, now_ns);
         if made < wanted {
             // No mbuf for the chain, or a pool of small buffers: nothing of this burst goes.
@@ -96,6 +107,10 @@ impl Sending {
         }
         let (taken, bytes) = self.port.send(cx, burst);
         self.source.settle(wanted, taken);
+        lying
+            .into_iter()
+            .take(taken)
+            .for_each(|buffer| self.shown.note(buffer));
         self.sent += taken as u64;
         self.sent_bytes += bytes;
         self.refused += (wanted - taken) as u64;
@@ -140,6 +155,23 @@ impl Source {
                 (0..wanted).take_while(made).count()
             }
         }
+    }
+
+    /// The next `wanted` frames with the mbufs of this burst, in which they will be made.
+    fn buffers(&self, burst: &Burst, wanted: usize) -> Vec<Buffer> {
+        let Self::Flows { flows, turn, .. } = self else {
+            return Vec::new();
+        };
+        let count = flows.len();
+        let buffer = |i: usize| {
+            let flow = &flows[(*turn + i) % count];
+            Some(Buffer {
+                flow: flow.flow(),
+                sequence: flow.sent() + (i / count) as u64,
+                address: burst.address(i)?,
+            })
+        };
+        (0..wanted).filter_map(buffer).collect()
     }
 
     /// Of the `made` frames the first `taken` were sent; the others come again.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::Random;
+use testbed::Random;
+
 use super::*;
 
 /// The table of packets without a tag.

@@ -109,6 +109,9 @@ pub struct Args {
     /// Say each S seconds how it goes
     #[arg(long, value_name = "S", value_parser = interval)]
     pub interval: Option<Duration>,
+    /// Show in which mbufs the first N frames lay that were sent, and the first N that came: equal addresses were not copied
+    #[arg(long, value_name = "N", conflicts_with = "replay", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    show_buffers: Option<u32>,
     /// Print the totals (and what --interval asks for) as JSON
     #[arg(long)]
     pub json: bool,
@@ -147,6 +150,7 @@ impl Args {
             rate,
             patience: seconds("--patience", self.patience)?,
             busy: matches!(self.polling.poll(), Poll::Busy),
+            show_buffers: self.show_buffers.unwrap_or(0) as usize,
         };
         plan.check().map_err(|e| Error::Usage(e.to_string()))?;
         Ok(plan)
@@ -234,6 +238,7 @@ impl Args {
             forwarding: false,
             controller: None,
             confinement: self.common.confining.confinement(),
+            take_over: false,
             huge_dir: self.common.huge_dir.clone(),
             eal: self.common.eal.clone(),
         })

@@ -5,17 +5,32 @@
 
 use std::path::{Path, PathBuf};
 
-use registry::folder::Folder;
 use sys::lock::FileLock;
 
-use crate::Error;
+use crate::folder::Folder;
 
 /// How many PIDs are tried.
 const TRIES: u32 = 64;
 
+/// Why no PID was settled on.
+#[derive(Debug, thiserror::Error)]
+pub enum PidError {
+    /// The kernel.
+    #[error(transparent)]
+    Kernel(#[from] sys::Error),
+    /// None was free.
+    #[error(
+        "the PIDs of {TRIES} processes are all in use in this panel: give its containers one PID namespace"
+    )]
+    Taken,
+}
+
 /// Makes sure that our PID is ours alone among the processes of the panel, forking if it is not. Before
 /// any thread is started. Keep the lock as long as the process lives.
-pub fn settle(folder: &Folder) -> Result<FileLock, Error> {
+///
+/// # Errors
+/// The kernel refuses a lock or a fork; so many PIDs were in use one after the other.
+pub fn settle(folder: &Folder) -> Result<FileLock, PidError> {
     for _ in 0..TRIES {
         let pid = std::process::id();
         let path = lock_path(folder, pid);
@@ -27,9 +42,7 @@ pub fn settle(folder: &Folder) -> Result<FileLock, Error> {
         log::info!("another process of the panel has PID {pid}: going on in a child");
         sys::init::go_on_in_child()?;
     }
-    Err(Error::Refused(format!(
-        "the PIDs of {TRIES} processes are all in use in this panel: give its containers one PID namespace"
-    )))
+    Err(PidError::Taken)
 }
 
 fn lock_path(folder: &Folder, pid: u32) -> PathBuf {
@@ -58,7 +71,7 @@ pub fn sweep(folder: &Folder, pid: u32) -> bool {
         let dead = if name.starts_with("fbarray_") && name.ends_with(&end) {
             !sys::lock::is_flocked(&path)
         } else if name.starts_with(&start) {
-            is_deaf(&path)
+            sys::socket::is_deaf(&path)
         } else {
             continue;
         };
@@ -75,13 +88,6 @@ fn remove(path: &Path) {
     if let Err(e) = std::fs::remove_file(path) {
         log::warn!("{} stays: {e}", path.display());
     }
-}
-
-/// Whether nobody has bound this socket any more.
-fn is_deaf(path: &Path) -> bool {
-    let socket = std::os::unix::net::UnixDatagram::unbound();
-    let refused = socket.and_then(|socket| socket.connect(path)).err();
-    refused.is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 /// Whether a process with our PID, seen from its own namespace, keeps DPDK's memory maps (foreign
