@@ -80,7 +80,7 @@ impl Context<'_> {
 
     /// Writes the reason of a failure as a document, if results are written as such.
     pub fn print_json_failure(&mut self, failure: &Failure) {
-        if !self.json || failure.is_broken_pipe() {
+        if !self.json || failure.is_broken_pipe() || matches!(failure, Failure::Told(_)) {
             return;
         }
         let document = json!({

@@ -16,12 +16,23 @@ pub enum Failure {
         /// Status of the HTTP answer, if there was one.
         status: Option<u16>,
     },
+    /// What is wrong was told as the result of the command, for programs, too.
+    #[error("{0}")]
+    Told(String),
     /// Several lines failed, for reasons that were told.
     #[error("{text}")]
     Several {
         /// How many.
         text: String,
         /// The highest of their exit statuses.
+        code: u8,
+    },
+    /// A program that was run for the user ended so; its exit status is ours.
+    #[error("{text}")]
+    Ended {
+        /// Which, and how.
+        text: String,
+        /// Its exit status, 128 and the signal's number if one ended it.
         code: u8,
     },
     /// Nobody answered at the controller's address.
@@ -49,9 +60,9 @@ impl Failure {
     /// Exit status of the program: see [`crate::cli::EXIT_STATUS`].
     pub fn code(&self) -> u8 {
         match self {
-            Self::Refused { .. } | Self::Output(_) => 1,
+            Self::Refused { .. } | Self::Told(_) | Self::Output(_) => 1,
             Self::Usage(_) => 2,
-            Self::Several { code, .. } => *code,
+            Self::Several { code, .. } | Self::Ended { code, .. } => *code,
             Self::Unreachable(_) => 3,
         }
     }

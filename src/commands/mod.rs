@@ -6,6 +6,7 @@ mod capture;
 mod classifier;
 mod component;
 mod config;
+mod container;
 mod diff;
 mod environment;
 mod export;
@@ -36,12 +37,14 @@ mod topo_subgraph;
 mod traffic;
 mod wait;
 mod watch;
+mod words;
 
 use crate::commands::args::Args;
 use crate::commands::spec::{Action, Command, Target, Values};
 use crate::context::{Context, Outcome};
 use crate::failure::Failure;
 
+pub use container::{DEMOS, names as container_names};
 pub use fuzz::{configuration, document, script};
 pub use help::overview;
 pub use wait::for_primary as wait_for_primary;

@@ -60,6 +60,33 @@ pub enum Offer {
     Subgraph,
     /// Options of a run of traffic.
     Traffic,
+    /// Words of a command for containers.
+    Container(Containers),
+}
+
+/// What the words of a command for containers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Containers {
+    /// The command itself.
+    Command,
+    /// Options of `apps`.
+    Apps,
+    /// Options of `build`.
+    Build,
+    /// An application and its options.
+    Run,
+    /// An application, a program, and options.
+    Dev,
+    /// A use case and options of `demo`.
+    Demo,
+    /// Options of `ps`.
+    Ps,
+    /// A container and options of `logs`.
+    Logs,
+    /// A container, and what is not ours to offer.
+    Name,
+    /// Containers.
+    Names,
 }
 
 impl Offer {
@@ -67,7 +94,7 @@ impl Offer {
     pub fn passes_on(self) -> bool {
         matches!(
             self,
-            Self::Launch | Self::Config | Self::Traffic
+            Self::Launch | Self::Config | Self::Traffic | Self::Container(_)
         )
     }
 }
@@ -225,7 +252,7 @@ impl Command {
                     | Values::Folder
                     | Values::Files
                     | Values::FileOr(_)
-                    | Values::Rest(Offer::Traffic)
+                    | Values::Rest(Offer::Traffic | Offer::Container(_))
             )
         };
         self.args.iter().any(file)

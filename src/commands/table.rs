@@ -2,6 +2,7 @@
 //! `help` and completion are all driven by it.
 
 mod components;
+mod container;
 mod local;
 mod panel;
 mod probes;
@@ -173,6 +174,16 @@ pub static COMMANDS: &[Command] = &[
     system::DIFF,
     system::WATCH,
     system::TRAFFIC,
+    container::CONTAINER,
+    container::APPS,
+    container::BUILD,
+    container::RUN,
+    container::DEV,
+    container::DEMO,
+    container::PS,
+    container::LOGS,
+    container::EXEC,
+    container::STOP,
     local::CONFIG,
     local::SERVER,
     local::RECORD,

@@ -1,5 +1,6 @@
 //! Completion of a line, from the table of commands and the running system.
 
+mod container;
 mod files;
 mod flow;
 mod launch;
@@ -298,6 +299,7 @@ impl Completion {
             Values::Rest(Offer::Launch) => self.launch(given),
             Values::Rest(Offer::Flow) => self.flow(given),
             Values::Rest(Offer::Traffic) => self.traffic(given, word),
+            Values::Rest(Offer::Container(what)) => self.containers(what, given, word),
         }
     }
 
