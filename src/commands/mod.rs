@@ -8,6 +8,7 @@ mod component;
 mod config;
 mod container;
 mod diff;
+mod doctor;
 mod environment;
 mod export;
 mod files;
@@ -45,6 +46,7 @@ use crate::context::{Context, Outcome};
 use crate::failure::Failure;
 
 pub use container::{DEMOS, names as container_names};
+pub use doctor::OPTIONS as DOCTOR_OPTIONS;
 pub use fuzz::{configuration, document, script};
 pub use help::overview;
 pub use wait::for_primary as wait_for_primary;

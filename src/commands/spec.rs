@@ -60,6 +60,8 @@ pub enum Offer {
     Subgraph,
     /// Options of a run of traffic.
     Traffic,
+    /// Checks of the host, and options.
+    Doctor,
     /// Words of a command for containers.
     Container(Containers),
 }

@@ -174,6 +174,7 @@ pub static COMMANDS: &[Command] = &[
     system::DIFF,
     system::WATCH,
     system::TRAFFIC,
+    system::DOCTOR,
     container::CONTAINER,
     container::APPS,
     container::BUILD,

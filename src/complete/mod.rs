@@ -16,7 +16,7 @@ use protocol::port::PortName;
 use crate::client::Client;
 use crate::commands::spec::{Action, Arg, Command, Offer, Place, Ports, Target, Values};
 use crate::commands::table::COMMANDS;
-use crate::commands::{find, split};
+use crate::commands::{DOCTOR_OPTIONS, find, split};
 use crate::session::Session;
 use crate::session::config::Config;
 use crate::session::plugins::Plugins;
@@ -299,6 +299,7 @@ impl Completion {
             Values::Rest(Offer::Launch) => self.launch(given),
             Values::Rest(Offer::Flow) => self.flow(given),
             Values::Rest(Offer::Traffic) => self.traffic(given, word),
+            Values::Rest(Offer::Doctor) => doctor(given),
             Values::Rest(Offer::Container(what)) => self.containers(what, given, word),
         }
     }
@@ -327,6 +328,16 @@ impl Completion {
             _ => Candidates::default(),
         }
     }
+}
+
+/// Checks and options of `doctor`.
+fn doctor(given: &[&str]) -> Candidates {
+    if given.last() == Some(&"--file-prefix") {
+        return hints(&["NAME"]);
+    }
+    let checks = doctor::CHECKS.iter().map(|check| check.name);
+    let all = checks.chain(DOCTOR_OPTIONS);
+    words(all.filter(|word| !given.contains(word)))
 }
 
 /// The next words of the commands whose names begin with `given`.

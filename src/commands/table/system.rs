@@ -1,7 +1,7 @@
 //! Commands of the shell for the system as a whole.
 
 use crate::commands::spec::{Action, Arg, Command, Offer, Place, Values};
-use crate::commands::{apply, diff, export, topo_subgraph, traffic, watch};
+use crate::commands::{apply, diff, doctor, export, topo_subgraph, traffic, watch};
 
 const DOCUMENT: Arg = Arg {
     name: "FILE",
@@ -86,6 +86,24 @@ pub(super) const TRAFFIC: Command = Command {
     rest: &[],
     wire: &[],
     action: Action::Run(traffic::run),
+};
+
+pub(super) const DOCTOR: Command = Command {
+    name: "doctor",
+    aliases: &[],
+    args: &[Arg {
+        name: doctor::WORDS,
+        values: Values::Rest(Offer::Doctor),
+        place: Place::Optional,
+    }],
+    summary: "look at this host for all that SPP needs: a line each, ok, warn or fail, with the command that helps",
+    details: "Needs no controller and no root; what only root sees is said to be unseen. CHECK: only these (--list has them).\n\
+              --clean removes what is provably of dead processes: runtime folders, hugepage files, vhost sockets of panels;\n\
+              of other programs of DPDK only with their --file-prefix. docs/doctor.md has more.\n\
+              For scripts: exit status 1 if anything fails; --json gives an array.",
+    rest: &[],
+    wire: &[],
+    action: Action::Run(doctor::run),
 };
 
 pub(super) const TOPO_SUBGRAPH: Command = Command {
