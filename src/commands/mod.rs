@@ -18,6 +18,7 @@ mod fuzz;
 mod help;
 mod history;
 mod inspect;
+mod lab;
 mod launch;
 mod leave;
 mod nfv;
@@ -49,6 +50,7 @@ pub use container::{DEMOS, names as container_names};
 pub use doctor::OPTIONS as DOCTOR_OPTIONS;
 pub use fuzz::{configuration, document, script};
 pub use help::overview;
+pub use lab::names as lab_names;
 pub use wait::for_primary as wait_for_primary;
 
 /// A line in words: split at blanks, a semicolon is a word of its own.

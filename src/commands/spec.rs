@@ -64,6 +64,23 @@ pub enum Offer {
     Doctor,
     /// Words of a command for containers.
     Container(Containers),
+    /// Words of a command for emulated networks.
+    Lab(Labs),
+}
+
+/// What the words of a command for emulated networks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labs {
+    /// The command itself.
+    Command,
+    /// A file, and options.
+    File,
+    /// Networks.
+    Names,
+    /// Nodes of a network, this many.
+    Nodes(usize),
+    /// Nothing to offer.
+    Nothing,
 }
 
 /// What the words of a command for containers are.
@@ -96,7 +113,7 @@ impl Offer {
     pub fn passes_on(self) -> bool {
         matches!(
             self,
-            Self::Launch | Self::Config | Self::Traffic | Self::Container(_)
+            Self::Launch | Self::Config | Self::Traffic | Self::Container(_) | Self::Lab(_)
         )
     }
 }
@@ -254,7 +271,7 @@ impl Command {
                     | Values::Folder
                     | Values::Files
                     | Values::FileOr(_)
-                    | Values::Rest(Offer::Traffic | Offer::Container(_))
+                    | Values::Rest(Offer::Traffic | Offer::Container(_) | Offer::Lab(_))
             )
         };
         self.args.iter().any(file)

@@ -3,6 +3,7 @@
 
 mod components;
 mod container;
+mod lab;
 mod local;
 mod panel;
 mod probes;
@@ -185,6 +186,19 @@ pub static COMMANDS: &[Command] = &[
     container::LOGS,
     container::EXEC,
     container::STOP,
+    lab::LAB,
+    lab::UP,
+    lab::DOWN,
+    lab::PS,
+    lab::EXEC,
+    lab::SHELL,
+    lab::PING,
+    lab::PINGALL,
+    lab::TEST,
+    lab::CHECK,
+    lab::GRAPH,
+    lab::CLEAN,
+    lab::SCHEMA,
     local::CONFIG,
     local::SERVER,
     local::RECORD,

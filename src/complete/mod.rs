@@ -3,6 +3,7 @@
 mod container;
 mod files;
 mod flow;
+mod lab;
 mod launch;
 mod system;
 mod traffic;
@@ -301,6 +302,7 @@ impl Completion {
             Values::Rest(Offer::Traffic) => self.traffic(given, word),
             Values::Rest(Offer::Doctor) => doctor(given),
             Values::Rest(Offer::Container(what)) => self.containers(what, given, word),
+            Values::Rest(Offer::Lab(what)) => self.labs(what, given, word),
         }
     }
 

@@ -1,0 +1,264 @@
+//! What a file may not say, although each of its parts is right.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::domains::Port;
+use super::hint::hint;
+use super::names::{Kind, check_interface, check_name};
+use super::{Character, Drops, Expectation, File, Place, Problem};
+
+/// A network's file in which nothing is wrong.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What it says.
+    pub file: File,
+    /// What looks wrong, but may be meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// MTUs that the kernel takes for a veth device and that IPv4 works with.
+const MTUS: std::ops::RangeInclusive<u32> = 68..=65_535;
+
+impl File {
+    /// Checks what is said, whether it was read or made by a program.
+    ///
+    /// # Errors
+    /// All that is wrong, in the order of the file.
+    pub fn check(self) -> Result<Checked, Vec<Problem>> {
+        let mut check = Check::default();
+        check.whole(&self);
+        check.wrong.sort_by_key(|problem| problem.place);
+        check.warnings.sort_by_key(|problem| problem.place);
+        match check.wrong.is_empty() {
+            true => Ok(Checked {
+                file: self,
+                warnings: check.warnings,
+            }),
+            false => Err(check.wrong),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Check {
+    wrong: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Check {
+    pub(super) fn refuse(&mut self, place: Place, text: String, hint: impl Into<Option<String>>) {
+        self.wrong.push(Problem::hinted(place, text, hint));
+    }
+
+    pub(super) fn warn(&mut self, place: Place, text: String, hint: impl Into<Option<String>>) {
+        self.warnings.push(Problem::hinted(place, text, hint));
+    }
+
+    fn whole(&mut self, file: &File) {
+        match &file.name {
+            Some(name) => self.wrong.extend(check_name("network", name, name.place)),
+            None => self.refuse(
+                Place::default(),
+                "the network has no name".into(),
+                "name: mine".to_owned(),
+            ),
+        }
+        let kinds = self.names(file);
+        if kinds.is_empty() {
+            self.refuse(
+                Place::default(),
+                "there is no node".into(),
+                "hosts: [h1, h2] and links: [[h1, h2]] are the least".to_owned(),
+            );
+        }
+        self.links(file, &kinds);
+        let ports = file.ports();
+        self.interfaces(&ports);
+        self.addresses(file, &ports, &kinds);
+        self.segments(file, &ports, &kinds);
+        for (name, host) in file.hosts.iter().chain(file.routers.iter()) {
+            self.routes(name, host, &ports);
+        }
+        self.panels(file);
+        self.expectations(file, &kinds);
+    }
+
+    fn names<'a>(&mut self, file: &'a File) -> HashMap<&'a str, Kind> {
+        let mut kinds = HashMap::new();
+        for (name, kind) in file.nodes_of_all_kinds() {
+            self.wrong.extend(check_name("node", name, name.place));
+            if kinds.insert(name.as_str(), kind).is_some() {
+                self.refuse(
+                    name.place,
+                    format!("'{}' is the name of two nodes", name.value),
+                    "each node has a name of its own, whatever it is".to_owned(),
+                );
+            }
+        }
+        kinds
+    }
+
+    /// Says that there is no node of this name, if so.
+    fn known(&mut self, place: Place, name: &str, kinds: &HashMap<&str, Kind>) {
+        if !kinds.contains_key(name) {
+            let mut known: Vec<&str> = kinds.keys().copied().collect();
+            known.sort_unstable();
+            self.refuse(
+                place,
+                format!("there is no node '{name}'"),
+                hint(name, &known),
+            );
+        }
+    }
+
+    fn links(&mut self, file: &File, kinds: &HashMap<&str, Kind>) {
+        for link in &file.links {
+            for end in &link.ends {
+                self.known(end.place, &end.node, kinds);
+                if let Some(interface) = &end.interface {
+                    self.wrong.extend(check_interface(interface, end.place));
+                }
+                let kind = kinds.get(end.node.as_str());
+                if !end.address.is_empty() && kind.is_some_and(|kind| !kind.is_stack()) {
+                    self.refuse(
+                        end.place,
+                        format!(
+                            "'{}' has no addresses: it is neither a host nor a router",
+                            end.node
+                        ),
+                        None,
+                    );
+                }
+            }
+            let [one, other] = &link.ends;
+            if one.node == other.node {
+                self.refuse(
+                    other.place,
+                    format!("the link connects '{}' to itself", one.node),
+                    "a link has two different nodes".to_owned(),
+                );
+            }
+            if let Some(mtu) = link.mtu.filter(|mtu| !MTUS.contains(&mtu.value)) {
+                self.refuse(
+                    mtu.place,
+                    format!("an MTU of {} is not possible", mtu.value),
+                    format!("from {} to {}; 1500 is usual", MTUS.start(), MTUS.end()),
+                );
+            }
+            self.character(link.place, &link.character);
+        }
+    }
+
+    fn character(&mut self, place: Place, character: &Character) {
+        let delay = character.delay.unwrap_or_default();
+        if character.jitter.is_some_and(|jitter| jitter > delay) {
+            self.refuse(
+                place,
+                "the jitter is more than the delay".into(),
+                "packets would have to arrive before they are sent".to_owned(),
+            );
+        }
+        if character.reorder.is_some() && delay.0.is_zero() {
+            self.refuse(
+                place,
+                "packets are reordered only where they are delayed".into(),
+                "reorder: 1% together with delay: 10ms".to_owned(),
+            );
+        }
+        if character.queue == Some(0) {
+            self.refuse(
+                place,
+                "with a queue of 0 no packet passes".into(),
+                "queue: 1000 is netem's own".to_owned(),
+            );
+        }
+    }
+
+    fn interfaces(&mut self, ports: &[[Port; 2]]) {
+        let (mut names, mut macs) = (HashMap::new(), HashMap::new());
+        for port in ports.iter().flatten() {
+            if names.insert((&port.node, &port.interface), ()).is_some() {
+                self.refuse(
+                    port.place,
+                    format!("'{}' has two interfaces '{}'", port.node, port.interface),
+                    "leave the name out, or give another".to_owned(),
+                );
+            }
+            if let Some(mac) = port.mac
+                && let Some(other) = macs.insert(mac.0, &port.node)
+            {
+                self.refuse(
+                    port.place,
+                    format!("'{other}' has the address {mac} already"),
+                    "leave it out, and it is made".to_owned(),
+                );
+            }
+        }
+    }
+
+    fn panels(&mut self, file: &File) {
+        for (name, panel) in file.spp.iter() {
+            let mut ids = Vec::new();
+            for process in &panel.processes {
+                if !(1..=127).contains(&process.id) || ids.contains(&process.id) {
+                    self.refuse(
+                        name.place,
+                        format!(
+                            "'{}': {} is no id of a process, or that of two",
+                            name.value, process.id
+                        ),
+                        "each process has a number of its own from 1 to 127".to_owned(),
+                    );
+                }
+                ids.push(process.id);
+            }
+        }
+        for (name, node) in file.nodes.iter() {
+            if !node.command.0.contains("{eal}") {
+                self.warn(
+                    name.place,
+                    format!(
+                        "the command of '{}' has no {{eal}}: it is told nothing of its links",
+                        name.value
+                    ),
+                    "dpdk-testpmd {eal} -- --forward-mode=mac".to_owned(),
+                );
+            }
+        }
+    }
+
+    fn expectations(&mut self, file: &File, kinds: &HashMap<&str, Kind>) {
+        for expectation in &file.expect {
+            let place = expectation.place;
+            match &expectation.value {
+                Expectation::Ping(ping) => {
+                    self.known(place, &ping.from, kinds);
+                    if ping.to.parse::<IpAddr>().is_err() {
+                        self.known(place, &ping.to, kinds);
+                    }
+                    if ping.count == 0 {
+                        self.refuse(
+                            place,
+                            "without a request there is no answer".into(),
+                            "count: 3".to_owned(),
+                        );
+                    }
+                    if let (Some(min), Some(max)) = (ping.min, ping.max)
+                        && min > max
+                    {
+                        self.refuse(place, format!("min {min} is more than max {max}"), None);
+                    }
+                }
+                Expectation::Pingall => {}
+                Expectation::NoDrops(Drops(nodes)) => {
+                    for node in nodes {
+                        self.known(place, node, kinds);
+                    }
+                }
+                Expectation::Run(run) => self.known(place, &run.on, kinds),
+            }
+        }
+    }
+}

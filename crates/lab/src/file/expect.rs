@@ -1,0 +1,123 @@
+//! What is expected of a network.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Shell, Time};
+
+/// Something that has to hold.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// One node reaches an address, or does not, within some time.
+    Ping(PingExpectation),
+    /// Every host and router reaches every other one that has an address.
+    Pingall,
+    /// No packet was dropped at an interface of these nodes while the network was tested; `[]` is all of them.
+    NoDrops(Drops),
+    /// A command on a node ends as it should.
+    Run(CommandExpectation),
+}
+
+impl Expectation {
+    /// What is expected, in a few words: the name of the test.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Ping(ping) => ping.words(),
+            Self::Pingall => "all reach all".into(),
+            Self::NoDrops(Drops(nodes)) if nodes.is_empty() => "no drops".into(),
+            Self::NoDrops(Drops(nodes)) => format!("no drops at {}", nodes.join(", ")),
+            Self::Run(run) => run
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("{}: {}", run.on, run.command.0)),
+        }
+    }
+}
+
+/// Nodes at which nothing may be dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Drops(pub Vec<String>);
+
+/// ICMP echo requests from one node to another, and the answers.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PingExpectation {
+    /// Node that asks.
+    pub from: String,
+    /// Node or address that is asked; of a node its first address.
+    pub to: String,
+    /// How many requests (3).
+    #[serde(default = "three")]
+    pub count: u16,
+    /// Answers are expected, of all requests (true), or none (false).
+    #[serde(default = "yes")]
+    pub answered: bool,
+    /// Least time from a request to its answer.
+    #[serde(default)]
+    pub min: Option<Time>,
+    /// Longest time from a request to its answer. The first one is not measured, as addresses are resolved then.
+    #[serde(default)]
+    pub max: Option<Time>,
+    /// How long to wait for an answer (2s).
+    #[serde(default = "two_seconds")]
+    pub limit: Time,
+}
+
+impl PingExpectation {
+    fn words(&self) -> String {
+        let verb = if self.answered {
+            "reaches"
+        } else {
+            "does not reach"
+        };
+        let mut text = format!("{} {verb} {}", self.from, self.to);
+        match (self.min, self.max) {
+            (None, None) => {}
+            (Some(min), None) => text += &format!(" in {min} or more"),
+            (None, Some(max)) => text += &format!(" within {max}"),
+            (Some(min), Some(max)) => text += &format!(" in {min} to {max}"),
+        }
+        text
+    }
+}
+
+/// A command on a node, and how it has to end.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandExpectation {
+    /// Node that it runs on.
+    pub on: String,
+    /// The command, as a shell takes it.
+    pub command: Shell,
+    /// Its exit status (0).
+    #[serde(default)]
+    pub status: u8,
+    /// A part of what it writes.
+    #[serde(default)]
+    pub output: Option<String>,
+    /// How long it may take (30s).
+    #[serde(default = "half_a_minute")]
+    pub limit: Time,
+    /// What the test is called; node and command if not given.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+fn three() -> u16 {
+    3
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn two_seconds() -> Time {
+    Time(std::time::Duration::from_secs(2))
+}
+
+fn half_a_minute() -> Time {
+    Time(std::time::Duration::from_secs(30))
+}

@@ -1,0 +1,87 @@
+//! DPDK programs as nodes: what EAL is told, and when their ports are there.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::sys::stat::Mode;
+
+use crate::error::{Error, Result};
+use crate::file::{Dpdk, Driver};
+use crate::plan::Node;
+
+/// The line of a node with EAL's arguments in the place of `{eal}`.
+pub fn line(network: &str, node: &Node, dpdk: &Dpdk) -> String {
+    dpdk.command
+        .0
+        .replace("{eal}", &eal(network, node, dpdk).join(" "))
+}
+
+/// EAL's arguments: a port for each link, in their order; ordinary memory and nothing in the file system, so that nothing collides with
+/// another program and nothing stays when it is killed.
+fn eal(network: &str, node: &Node, dpdk: &Dpdk) -> Vec<String> {
+    let mut words = vec![
+        format!("--lcores={}", dpdk.lcores),
+        format!("-m {}", dpdk.memory),
+        format!("--file-prefix=lab-{network}-{}", node.name),
+    ];
+    words.extend(
+        [
+            "--no-pci",
+            "--no-huge",
+            "--no-shconf",
+            "--no-telemetry",
+            "--iova-mode=va",
+        ]
+        .map(str::to_owned),
+    );
+    let driver = match dpdk.driver {
+        Driver::AfPacket => "net_af_packet",
+        Driver::AfXdp => "net_af_xdp",
+    };
+    let port = |(number, interface): (usize, &crate::plan::Interface)| {
+        format!("--vdev={driver}{number},iface={}", interface.name)
+    };
+    words.extend(node.interfaces.iter().enumerate().map(port));
+    words
+}
+
+/// An input that never ends and never has anything: programs that wait for a key go on waiting. `folder` is for a name that is
+/// gone when this returns.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn quiet_input(folder: &Path) -> Result<OwnedFd> {
+    let path = folder.join("input");
+    let failed = |e: std::io::Error| Error::io(format!("make a pipe in {}", folder.display()), e);
+    nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|e| failed(e.into()))?;
+    // Its own writer: the end of the input never comes.
+    let opened = File::options().read(true).write(true).open(&path);
+    std::fs::remove_file(&path).map_err(failed)?;
+    Ok(opened.map_err(failed)?.into())
+}
+
+/// Whether a program has taken all interfaces of its node: each has a socket of its driver. To be called in the node's namespace.
+///
+/// # Errors
+/// The kernel does not list them.
+pub fn has_taken(node: &Node, dpdk: &Dpdk) -> Result<bool> {
+    match dpdk.driver {
+        // Type, protocol and number of the interface are columns 3 to 5 (`packet(7)`).
+        Driver::AfPacket => {
+            let path = "/proc/thread-self/net/packet";
+            let text =
+                std::fs::read_to_string(path).map_err(|e| Error::io(format!("read {path}"), e))?;
+            let taken: Vec<u32> = text
+                .lines()
+                .filter_map(|line| line.split_whitespace().nth(4)?.parse().ok())
+                .collect();
+            Ok(node
+                .interfaces
+                .iter()
+                .all(|interface| taken.contains(&interface.index)))
+        }
+        // The kernel lists these by a socket of their own only; the text of `ready` has to do.
+        Driver::AfXdp => Ok(true),
+    }
+}

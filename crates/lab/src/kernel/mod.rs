@@ -1,0 +1,8 @@
+//! What is asked of the kernel.
+
+pub mod dpdk;
+pub mod impair;
+pub mod namespace;
+pub mod process;
+pub mod route;
+pub mod settings;

@@ -1,0 +1,29 @@
+//! Networks emulated on one machine: hosts, switches and routers in network namespaces, links between them, real programs on them,
+//! and what is expected of all that.
+//!
+//! A [`File`] is read and checked, becomes a [`Plan`], and [`build::up`] makes it real. What is up is a [`Running`].
+//!
+//! Everything of a network hangs on one process, its [keeper](sys::keeper): nothing is in the machine's own network namespace, and
+//! when the keeper ends, however that happens, the kernel ends and removes the rest.
+
+#![forbid(unsafe_code)]
+
+pub mod build;
+pub mod builder;
+pub mod error;
+pub mod file;
+pub mod graph;
+pub mod kernel;
+pub mod ping;
+pub mod plan;
+mod programs;
+pub mod running;
+pub mod state;
+pub mod test;
+
+pub use build::{Options, up};
+pub use builder::Lab;
+pub use error::{Error, Result};
+pub use file::File;
+pub use plan::Plan;
+pub use running::{Running, clean};

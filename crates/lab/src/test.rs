@@ -1,0 +1,289 @@
+//! What is expected of a network, tried.
+
+use std::io::{Read as _, Seek as _};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::error::{Error, Result};
+use crate::file::{CommandExpectation, Expectation, PingExpectation, Time};
+use crate::ping;
+use crate::running::{Counters, Running};
+
+/// Between two looks at a command.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How long an answer to one of all may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
+/// Longest output of a command that is looked at, in bytes.
+const MOST_OUTPUT: u64 = 1 << 20;
+
+/// An expectation that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was expected.
+    pub name: String,
+    /// Why it does not hold; `None` if it does.
+    pub failure: Option<String>,
+    /// How long it took to see.
+    pub took: Duration,
+}
+
+/// Tries what is expected, one after the other; `done` is told of each. Set from outside, `stop` ends that.
+///
+/// # Errors
+/// The network has gone, or cannot be looked at, or it was stopped: then nothing is said of the rest.
+pub fn test(
+    running: &Running,
+    expected: &[Expectation],
+    stop: &AtomicBool,
+    mut done: impl FnMut(&Outcome),
+) -> Result<Vec<Outcome>> {
+    let before: Vec<Vec<Counters>> = (0..running.nodes().len())
+        .map(|n| running.counters(n))
+        .collect::<Result<_>>()?;
+    let mut outcomes = Vec::new();
+    // Drops are looked at last: those of the others count.
+    let (last, first): (Vec<_>, Vec<_>) = expected
+        .iter()
+        .partition(|e| matches!(e, Expectation::NoDrops(_)));
+    for expectation in first.into_iter().chain(last) {
+        go_on(stop)?;
+        let start = Instant::now();
+        let failure = match expectation {
+            Expectation::Ping(ping) => reaches(running, ping)?,
+            Expectation::Pingall => all_reach(running)?,
+            Expectation::NoDrops(nodes) => drops(running, &nodes.0, &before)?,
+            Expectation::Run(run) => command(running, run, stop)?,
+        };
+        let outcome = Outcome {
+            name: expectation.words(),
+            failure,
+            took: start.elapsed(),
+        };
+        done(&outcome);
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+fn reaches(running: &Running, expected: &PingExpectation) -> Result<Option<String>> {
+    let from = running.node(&expected.from)?;
+    let to = ping::target(running, from, &expected.to)?;
+    // Addresses are resolved by a request that is not counted, if time matters.
+    let timed = expected.min.is_some() || expected.max.is_some();
+    let count = expected.count.saturating_add(u16::from(timed));
+    let mut answers = ping::ping(running, from, to, count, expected.limit.0)?;
+    if timed {
+        answers.remove(0);
+    }
+    let came = answers.iter().flatten().count();
+    let wanted = if expected.answered { answers.len() } else { 0 };
+    if came != wanted {
+        return Ok(Some(format!(
+            "{came} of {} requests to {to} were answered",
+            answers.len()
+        )));
+    }
+    let mut times: Vec<Duration> = answers.into_iter().flatten().collect();
+    times.sort();
+    let (Some(&shortest), Some(&longest)) = (times.first(), times.last()) else {
+        return Ok(None);
+    };
+    let too_short = expected.min.is_some_and(|min| shortest < min.0);
+    let too_long = expected.max.is_some_and(|max| longest > max.0);
+    Ok((too_short || too_long).then(|| {
+        format!(
+            "answers took from {} to {}",
+            rounded(shortest),
+            rounded(longest)
+        )
+    }))
+}
+
+/// To a microsecond.
+fn rounded(time: Duration) -> Time {
+    Time(Duration::from_micros(
+        time.as_micros().try_into().unwrap_or(u64::MAX),
+    ))
+}
+
+fn all_reach(running: &Running) -> Result<Option<String>> {
+    let pairs = ping::all(running, ANSWER_LIMIT)?;
+    let name = |number: usize| running.nodes()[number].name.as_str();
+    let missing = pairs.iter().filter(|pair| pair.answer.is_none());
+    let missing: Vec<String> = missing
+        .map(|pair| format!("{} → {}", name(pair.from), name(pair.to)))
+        .collect();
+    Ok((!missing.is_empty()).then(|| {
+        format!(
+            "{} of {} were not answered: {}",
+            missing.len(),
+            pairs.len(),
+            missing.join(", ")
+        )
+    }))
+}
+
+fn drops(running: &Running, names: &[String], before: &[Vec<Counters>]) -> Result<Option<String>> {
+    let numbers: Vec<usize> = match names {
+        [] => (0..running.nodes().len()).collect(),
+        names => names
+            .iter()
+            .map(|name| running.node(name))
+            .collect::<Result<_>>()?,
+    };
+    let mut found = Vec::new();
+    for number in numbers {
+        for now in running.counters(number)? {
+            let earlier = before[number]
+                .iter()
+                .find(|earlier| earlier.interface == now.interface);
+            let dropped = now.dropped - earlier.map_or(0, |earlier| earlier.dropped);
+            if dropped > 0 {
+                found.push(format!(
+                    "{dropped} at {}:{}",
+                    running.nodes()[number].name,
+                    now.interface
+                ));
+            }
+        }
+    }
+    Ok((!found.is_empty()).then(|| format!("dropped: {}", found.join(", "))))
+}
+
+fn go_on(stop: &AtomicBool) -> Result<()> {
+    match stop.load(Ordering::Relaxed) {
+        true => Err(Error::Refused("interrupted".into())),
+        false => Ok(()),
+    }
+}
+
+fn command(
+    running: &Running,
+    expected: &CommandExpectation,
+    stop: &AtomicBool,
+) -> Result<Option<String>> {
+    // A file takes any amount without anybody reading meanwhile.
+    let output = nix::sys::memfd::memfd_create(c"output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC);
+    let mut output =
+        std::fs::File::from(output.map_err(|e| Error::io("make a file in memory", e))?);
+    let copy = || {
+        output
+            .try_clone()
+            .map_err(|e| Error::io("copy a descriptor", e))
+    };
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", &expected.command.0])
+        .stdin(Stdio::null())
+        .stdout(copy()?)
+        .stderr(copy()?);
+    let mut child = running.spawn(&expected.on, &mut command)?;
+    let end = Instant::now() + expected.limit.0;
+    let status = loop {
+        match child
+            .try_wait()
+            .map_err(|e| Error::io("wait for a command", e))?
+        {
+            Some(status) => break status,
+            None if Instant::now() >= end => {
+                // It may have ended just now; else it ends with the network at the latest.
+                let _ = child.kill().and_then(|()| child.wait().map(|_| ()));
+                return Ok(Some(format!("it has not ended within {}", expected.limit)));
+            }
+            None => {
+                go_on(stop)?;
+                std::thread::sleep(PAUSE);
+            }
+        }
+    };
+    let mut text = Vec::new();
+    output
+        .rewind()
+        .and_then(|()| output.take(MOST_OUTPUT).read_to_end(&mut text))
+        .map_err(|e| Error::io("read a command's output", e))?;
+    let text = String::from_utf8_lossy(&text);
+    if status.code() != Some(expected.status.into()) {
+        let how = status
+            .code()
+            .map_or_else(|| status.to_string(), |code| format!("exit status {code}"));
+        return Ok(Some(format!(
+            "it ended with {how}, expected {}; it wrote: {}",
+            expected.status,
+            shortened(&text)
+        )));
+    }
+    let missing = expected
+        .output
+        .as_ref()
+        .filter(|part| !text.contains(part.as_str()));
+    Ok(missing.map(|part| format!("'{part}' is not in what it wrote: {}", shortened(&text))))
+}
+
+/// The end of a text.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 400;
+    let text = text.trim_end();
+    let skipped = text.chars().count().saturating_sub(MOST);
+    let end: String = text.chars().skip(skipped).collect();
+    if skipped > 0 {
+        format!("…{end}")
+    } else {
+        end
+    }
+}
+
+/// The plan of the Test Anything Protocol, version 14: what stands before its results.
+#[must_use]
+pub fn tap_plan(count: usize) -> String {
+    format!("TAP version 14\n1..{count}\n")
+}
+
+/// A result in the Test Anything Protocol.
+#[must_use]
+pub fn tap(number: usize, outcome: &Outcome) -> String {
+    let name = outcome.name.replace('\n', " ").replace('#', "\\#");
+    match &outcome.failure {
+        None => format!("ok {number} - {name}\n"),
+        Some(failure) => {
+            let lines: Vec<String> = failure
+                .lines()
+                .map(|line| format!("    {line}\n"))
+                .collect();
+            format!(
+                "not ok {number} - {name}\n  ---\n  message: |\n{}  ...\n",
+                lines.concat()
+            )
+        }
+    }
+}
+
+/// All results as JUnit's XML.
+///
+/// # Errors
+/// None is known: it is made in memory.
+pub fn junit(network: &str, outcomes: &[Outcome]) -> Result<String> {
+    let mut suite = TestSuite::new(network);
+    for outcome in outcomes {
+        let status = match &outcome.failure {
+            None => TestCaseStatus::success(),
+            Some(failure) => {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_message(failure.as_str());
+                status
+            }
+        };
+        let mut case = TestCase::new(outcome.name.as_str(), status);
+        case.set_time(outcome.took).set_classname(network);
+        suite.add_test_case(case);
+    }
+    let mut report = Report::new("spp lab");
+    report.add_test_suite(suite);
+    report
+        .to_string()
+        .map_err(|e| Error::io("write JUnit's XML", std::io::Error::other(e)))
+}

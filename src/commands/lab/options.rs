@@ -1,0 +1,109 @@
+//! Words of these commands: options, and the rest.
+
+use lab::Running;
+
+use crate::commands::args::Args;
+use crate::commands::words::{NO_PROGRAM, Words};
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// What was typed after the command's name.
+pub struct Taken {
+    command: &'static str,
+    usage: &'static str,
+    values: Vec<(String, String)>,
+    flags: Vec<String>,
+    /// What is no option.
+    pub words: Vec<String>,
+}
+
+impl Taken {
+    /// Takes the words apart: options of `with_value` are followed by one, those of `flags` are not.
+    pub fn new(
+        context: &mut Context,
+        args: &Args,
+        command: &'static str,
+        usage: &'static str,
+        with_value: &[&str],
+        flags: &[&str],
+    ) -> Result<Self, Failure> {
+        let typed = Words::take(context, args, usage, NO_PROGRAM);
+        let mut taken = Self {
+            command,
+            usage,
+            values: Vec::new(),
+            flags: Vec::new(),
+            words: Vec::new(),
+        };
+        if typed.help {
+            return Err(taken.refuse(""));
+        }
+        let mut words = typed.words.into_iter();
+        while let Some(word) = words.next() {
+            if with_value.contains(&word.as_str()) {
+                match words.next() {
+                    Some(value) => taken.values.push((word, value)),
+                    None => {
+                        return Err(
+                            taken.refuse(&format!("'{word}' is to be followed by a value."))
+                        );
+                    }
+                }
+            } else if flags.contains(&word.as_str()) {
+                taken.flags.push(word);
+            } else if word.starts_with('-') {
+                return Err(taken.refuse(&format!("'{word}' is no option here.")));
+            } else {
+                taken.words.push(word);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// A refusal with the usage.
+    pub fn refuse(&self, text: &str) -> Failure {
+        let usage = self.usage;
+        Failure::usage(
+            format!("{text}\nUsage: lab {} {usage}", self.command)
+                .trim()
+                .to_owned(),
+        )
+    }
+
+    /// The value of an option.
+    pub fn value(&self, option: &str) -> Option<&str> {
+        let mut all = self.values.iter().rev();
+        all.find(|(name, _)| name == option)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether an option was given.
+    pub fn flag(&self, option: &str) -> bool {
+        self.flags.iter().any(|flag| flag == option)
+    }
+
+    /// The one word: a file.
+    pub fn file(&self) -> Result<&str, Failure> {
+        match self.words.as_slice() {
+            [file] => Ok(file),
+            [] => Err(self.refuse("Which file?")),
+            [_, word, ..] => Err(self.refuse(&format!("'{word}' has no meaning here."))),
+        }
+    }
+
+    /// No word is left over.
+    pub fn nothing(&self) -> Result<(), Failure> {
+        match self.words.first() {
+            None => Ok(()),
+            Some(word) => Err(self.refuse(&format!("'{word}' has no meaning here."))),
+        }
+    }
+
+    /// The network of `-n`, or the only one.
+    pub fn network(&self) -> Result<Running, Failure> {
+        Ok(match self.value("-n") {
+            Some(name) => Running::find(name)?,
+            None => Running::only()?,
+        })
+    }
+}

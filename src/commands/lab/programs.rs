@@ -1,0 +1,102 @@
+//! Programs on nodes: `exec` and `shell`.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
+
+use lab::Running;
+
+use super::{EXEC, SHELL};
+use crate::commands::args::Args;
+use crate::commands::container::interruptible;
+use crate::commands::words::Words;
+use crate::context::{Context, Outcome, Report};
+use crate::failure::Failure;
+
+/// `lab exec [-n NAME] NODE PROGRAM [WORDS]`
+pub fn exec(context: &mut Context, args: &Args) -> Outcome {
+    let usage =
+        |text: &str| Failure::usage(format!("{text}\nUsage: lab exec {EXEC}").trim().to_owned());
+    let (network, words) = of_network(context, args, EXEC, &usage)?;
+    let Some((node, program)) = words.split_first() else {
+        return Err(usage("On which node?"));
+    };
+    let Some((program, words)) = program
+        .strip_prefix(&["--".to_owned()][..])
+        .unwrap_or(program)
+        .split_first()
+    else {
+        return Err(usage("Which program?"));
+    };
+    run(context, &network, node, Command::new(program).args(words))
+}
+
+/// `lab shell [-n NAME] NODE`
+pub fn shell(context: &mut Context, args: &Args) -> Outcome {
+    let usage = |text: &str| {
+        Failure::usage(
+            format!("{text}\nUsage: lab shell {SHELL}")
+                .trim()
+                .to_owned(),
+        )
+    };
+    let (network, words) = of_network(context, args, SHELL, &usage)?;
+    let [node] = words.as_slice() else {
+        return Err(usage("On which node?"));
+    };
+    let shell = std::env::var_os("SHELL")
+        .filter(|shell| !shell.is_empty())
+        .unwrap_or_else(|| "/bin/sh".into());
+    run(
+        context,
+        &network,
+        node,
+        Command::new(shell).env("PS1", format!("{node}# ")),
+    )
+}
+
+/// The network that is meant, and the words after `-n NAME`.
+fn of_network(
+    context: &mut Context,
+    args: &Args,
+    name: &str,
+    usage: &dyn Fn(&str) -> Failure,
+) -> Result<(Running, Vec<String>), Failure> {
+    // `-n NAME NODE` are ours, the rest is the program's.
+    let named = args.words(name).first().is_some_and(|word| word == "-n");
+    let taken = Words::take(context, args, name, if named { 3 } else { 1 });
+    if taken.help {
+        return Err(usage(""));
+    }
+    let mut words = taken.words;
+    if !named {
+        return Ok((Running::only()?, words));
+    }
+    if words.len() < 2 {
+        return Err(usage("'-n' is to be followed by a network's name."));
+    }
+    let rest = words.split_off(2);
+    Ok((Running::find(&words[1])?, rest))
+}
+
+/// Runs a program on a node with our terminal, or whatever input and output are, and takes its exit status over.
+fn run(context: &mut Context, network: &Running, node: &str, command: &mut Command) -> Outcome {
+    context.out.flush()?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    // An interrupt that is typed reaches the program by itself; we go on to tell how it ended.
+    let status = interruptible(context, |_, _| {
+        let mut child = network.spawn(node, command)?;
+        Ok(child.wait()?)
+    })?;
+    if status.success() {
+        return Ok(Report::written());
+    }
+    let (how, code) = match (status.code(), status.signal()) {
+        (Some(code), _) => (format!("ended with exit status {code}"), code),
+        (None, Some(signal)) => (format!("was ended by signal {signal}"), 128 + signal),
+        (None, None) => (status.to_string(), 1),
+    };
+    Err(Failure::Ended {
+        text: format!("{program} on {node} {how}."),
+        code: u8::try_from(code).unwrap_or(1),
+    })
+}

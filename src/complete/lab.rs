@@ -1,0 +1,50 @@
+//! `lab`: its commands, files, networks that are up, and their nodes.
+
+use super::{Candidates, Completion, files, words};
+use crate::commands::lab_names;
+use crate::commands::spec::Labs;
+
+impl Completion {
+    /// Candidates after the words in `given`, for one that begins with `word`.
+    pub(super) fn labs(&self, what: Labs, given: &[&str], word: &str) -> Candidates {
+        let mut found = match (what, given) {
+            (Labs::Command, []) => words(lab_names().into_iter()),
+            (_, [.., "-n"]) => words(up().iter().map(String::as_str)),
+            (Labs::File, _) => Candidates {
+                words: files::names(word, false),
+                ..Candidates::default()
+            },
+            (Labs::Names, given) => {
+                let names = up();
+                words(
+                    names
+                        .iter()
+                        .map(String::as_str)
+                        .filter(|name| !given.contains(name)),
+                )
+            }
+            (Labs::Nodes(count), given) => {
+                let (network, given) = match given {
+                    ["-n", name, given @ ..] => (lab::Running::find(name).ok(), given),
+                    given => (lab::Running::only().ok(), given),
+                };
+                match network.filter(|_| given.len() < count) {
+                    Some(network) => words(network.nodes().iter().map(|node| node.name.as_str())),
+                    None => Candidates::default(),
+                }
+            }
+            _ => Candidates::default(),
+        };
+        found.words.retain(|candidate| candidate.starts_with(word));
+        found
+    }
+}
+
+/// Networks that are up.
+fn up() -> Vec<String> {
+    let names = lab::state::names().unwrap_or_default();
+    names
+        .into_iter()
+        .filter(|name| lab::Running::find(name).is_ok())
+        .collect()
+}

@@ -1,0 +1,131 @@
+//! Networks of one test: a folder of their own, names of their own, and a look at what is left.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use testbed::proc::{self, Finished};
+use testbed::{machine, wait_until};
+
+/// For any command.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// Where a test's networks are remembered. Dropped, it takes down what is up, and sees that nothing is left.
+pub struct Place {
+    folder: machine::TempDir,
+    /// Of the one network that most tests have; no other test has it.
+    pub name: String,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self {
+            folder: machine::TempDir::new(),
+            name: machine::unique("l"),
+        }
+    }
+
+    /// A file with this text.
+    pub fn file(&self, text: &str) -> String {
+        let path = self.folder.join("net.yaml");
+        std::fs::write(&path, text).expect("the file is written");
+        path.display().to_string()
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// `spp lab`, to be started.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(machine::bin("spp"));
+        command
+            .arg("lab")
+            .args(words)
+            .env("SPP_LAB_DIR", self.state());
+        command
+    }
+
+    /// Runs `spp lab`.
+    pub fn lab(&self, words: &[&str]) -> Finished {
+        proc::run(&mut self.command(words), LIMIT)
+    }
+
+    /// Brings a file up under this test's name.
+    pub fn up(&self, file: &str, more: &[&str]) -> Finished {
+        self.lab(&[&["up", file, "--name", &self.name], more].concat())
+    }
+
+    /// What is remembered of networks.
+    pub fn left(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.state())
+            .into_iter()
+            .flatten()
+            .flatten();
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    /// PIDs of the processes that keep a network of this name.
+    pub fn keepers(name: &str) -> Vec<u32> {
+        let comm = format!("lab:{name}");
+        let comm = &comm[..comm.len().min(15)];
+        let pids = std::fs::read_dir("/proc").expect("/proc").flatten();
+        pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+            .filter(|pid| {
+                // One that ended stays in the list until whoever is its parent now has waited for it.
+                let read = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+                read.is_ok_and(|name| name.trim_end() == comm) && sys::proc::is_alive(*pid)
+            })
+            .collect()
+    }
+
+    /// Waits until the network is without a trace.
+    #[track_caller]
+    pub fn wait_gone(&self, name: &str) {
+        wait_until(&format!("the keeper of {name} to end"), LIMIT, || {
+            Self::keepers(name).is_empty()
+        });
+        assert!(
+            !self.left().contains(&name.to_owned()),
+            "something is remembered of {name}"
+        );
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let down = self.lab(&["down", "--all"]);
+        let clean = self.lab(&["clean"]);
+        if !std::thread::panicking() {
+            down.success();
+            clean.success();
+            assert_eq!(
+                self.left(),
+                Vec::<String>::new(),
+                "something is left of networks"
+            );
+            self.wait_gone(&self.name);
+        }
+    }
+}
+
+/// Tells who counts (`scripts/test.sh`) that a part of a test was skipped, and why.
+pub fn skipped(test: &str, reason: &str) {
+    eprintln!("skipped: {test}: {reason}");
+    if let Some(file) = std::env::var_os("SPP_SKIPPED") {
+        use std::io::Write as _;
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(file);
+        let mut file = file.expect("the file of skipped tests");
+        writeln!(
+            file,
+            "{test}: {}",
+            reason.lines().next().unwrap_or_default()
+        )
+        .expect("written");
+    }
+}
