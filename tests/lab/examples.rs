@@ -58,22 +58,53 @@ fn a_dpdk_program_forwards_between_two_hosts() {
 
 #[test]
 fn the_two_switches_have_a_slow_link_between_them() {
-    let name = "two-switches.yaml";
+    holds("two-switches.yaml", 2);
+}
+
+#[test]
+fn netem_does_the_same_where_the_kernel_has_it() {
+    let place = Place::new();
+    let text = std::fs::read_to_string(example("two-switches.yaml")).expect("the example");
+    let file = place.file(&text.replace("1Mbit/s}", "1Mbit/s, via: netem}"));
+    let words = ["test", &file, "--name", &place.name];
     if lab::kernel::impair::has_netem() {
-        holds(name, 2);
+        place.lab(&words).success();
         return;
     }
     skipped(
-        "the_two_switches_have_a_slow_link_between_them",
-        "the kernel has no netem: without the delay only",
+        "netem_does_the_same_where_the_kernel_has_it",
+        "the kernel has no netem",
     );
-    let place = Place::new();
-    let text = place.up(&example(name), &[]).failure();
+    let text = place.lab(&words).failure();
     assert!(text.contains("need the kernel's netem"), "{text}");
-    assert!(text.contains("--plain"), "{text}");
-    place.up(&example(name), &["--plain"]).success();
-    place.lab(&["ping", "h1", "h2"]).success();
+    assert_eq!(place.left(), Vec::<String>::new());
+    place.up(&file, &["--plain"]).success();
     place.lab(&["pingall"]).success();
+}
+
+#[test]
+fn a_long_line_delays_and_loses_packets() {
+    holds("wan.yaml", 2);
+}
+
+#[test]
+fn a_chain_of_services_is_patched_by_a_panel() {
+    holds("service-chain.yaml", 3);
+}
+
+#[test]
+fn a_classifier_is_one_line_for_three_hosts() {
+    holds("demultiplexer.yaml", 3);
+}
+
+#[test]
+fn an_ids_hears_what_two_hosts_say() {
+    holds("mirror-to-ids.yaml", 2);
+}
+
+#[test]
+fn a_transfer_survives_that_its_cable_is_moved() {
+    holds("moved-patch.yaml", 3);
 }
 
 #[test]

@@ -9,12 +9,12 @@ use crate::network::{LIMIT, Place};
 /// How many times.
 const ROUNDS: u32 = 24;
 
-/// Large enough for something to be half done at every moment.
+/// Large enough for something to be half done at every moment, with a link that a panel carries.
 fn text() -> String {
     let hosts: Vec<String> = (1..=20).map(|n| format!("h{n}: 10.0.0.{n}/24")).collect();
     let links: Vec<String> = (1..=20).map(|n| format!("[h{n}, s1]")).collect();
     format!(
-        "hosts:\n  {}\n  last: {{run: [sleep 0.05], start: [sleep 1000]}}\nswitches: [s1]\nlinks: [{}]\n",
+        "hosts:\n  {}\n  last: {{run: [sleep 0.05], start: [sleep 1000]}}\nswitches: [s1]\nlinks: [{}, {{link: [last, s1], delay: 1ms}}]\n",
         hosts.join("\n  "),
         links.join(", ")
     )

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use sys::keeper::Keeper;
 
 use crate::error::{Error, Result};
+use crate::file::Panel;
 use crate::kernel::namespace;
 use crate::kernel::route::Router;
 use crate::kernel::{impair, settings};
-use crate::plan::{Node, Plan, Role};
+use crate::panels::{self, Layout};
+use crate::plan::{Interface, Node, Plan, Role};
 use crate::programs;
 use crate::running::Running;
 use crate::state::{Claim, KeeperState, State};
@@ -20,6 +22,9 @@ const LINK_LIMIT: Duration = Duration::from_secs(20);
 
 /// Between two looks at what is waited for.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// A namespace, and a routing socket in it.
+type Made = (OwnedFd, Router);
 
 /// How a network is brought up.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +51,6 @@ impl Options<'_> {
 /// # Errors
 /// A network of this name is up; the kernel refuses; a command fails. Nothing is left then.
 pub fn up(plan: Plan, options: &Options<'_>) -> Result<Running> {
-    executable(&plan)?;
     if !options.plain {
         impair::check(&plan)?;
     }
@@ -78,29 +82,25 @@ pub fn up(plan: Plan, options: &Options<'_>) -> Result<Running> {
     }
 }
 
-/// What a file may say, but cannot be done yet.
-fn executable(plan: &Plan) -> Result<()> {
-    let panel = plan
-        .nodes
-        .iter()
-        .find(|node| matches!(node.role, Role::Panel(_)));
-    match panel {
-        Some(node) => Err(Error::Refused(format!(
-            "'{}' is a panel: panels are read and checked, but cannot be brought up in a network yet",
-            node.name
-        ))),
-        None => Ok(()),
-    }
-}
-
 fn build(mut state: State, claim: &Claim, options: &Options<'_>) -> Result<(State, Keeper)> {
     claim.remember(&state)?;
-    let namespaces = network(&state.plan, options)?;
-    let descriptors: Vec<_> = namespaces
+    let plan = &state.plan;
+    let layout = Layout::of(plan, options.plain)?;
+    let made = namespaces(plan, &layout, options)?;
+    for &number in &layout.pairs {
+        options.go_on()?;
+        let [(one, near), (other, far)] = plan.links[number].ends;
+        let (near, far) = (
+            &plan.nodes[one].interfaces[near],
+            &plan.nodes[other].interfaces[far],
+        );
+        made[one].1.cable(near, far, made[other].0.as_fd())?;
+    }
+    let descriptors: Vec<_> = made
         .iter()
-        .map(|namespace| namespace.as_fd())
+        .map(|(namespace, _)| namespace.as_fd())
         .collect();
-    let keeper = Keeper::start(&format!("lab:{}", state.plan.name), &descriptors)?;
+    let keeper = Keeper::start(&format!("lab:{}", plan.name), &descriptors)?;
     let gone = || {
         Error::Refused(format!(
             "process {}, which keeps the network, has ended",
@@ -121,18 +121,31 @@ fn build(mut state: State, claim: &Claim, options: &Options<'_>) -> Result<(Stat
         keeper: &keeper,
         state: &kept,
     };
+    panels::start(&layout.racks, &by, claim, options)?;
+    for tap in &layout.taps {
+        let interface = &state.plan.nodes[tap.node].interfaces[tap.interface];
+        let device = panels::interface(tap.port);
+        made[tap.panel]
+            .1
+            .give(&device, interface, made[tap.node].0.as_fd())?;
+    }
+    connect(&state.plan, &layout, &made, options)?;
     programs::start(&state.plan, &by, claim, options)?;
     state.complete = true;
     claim.remember(&state)?;
     Ok((state, keeper))
 }
 
-/// Makes the nodes' namespaces and all that is in them.
-fn network(plan: &Plan, options: &Options<'_>) -> Result<Vec<OwnedFd>> {
-    let nodes = &plan.nodes;
-    let made = namespace::make(nodes.len(), |number| {
+/// Makes the namespaces of the nodes, and behind them those of panels that belong to no node.
+fn namespaces(plan: &Plan, layout: &Layout, options: &Options<'_>) -> Result<Vec<Made>> {
+    namespace::make(plan.nodes.len() + layout.further(plan), |number| {
         options.go_on()?;
-        let node = &nodes[number];
+        let Some(node) = plan.nodes.get(number) else {
+            settings::apply(&Role::Panel(Panel::default()))?;
+            let router = Router::open("links")?;
+            router.loopback(&[])?;
+            return Ok(router);
+        };
         settings::apply(&node.role)?;
         let router = Router::open(&node.name)?;
         router.loopback(&node.loopback)?;
@@ -140,33 +153,50 @@ fn network(plan: &Plan, options: &Options<'_>) -> Result<Vec<OwnedFd>> {
             router.bridge(stp)?;
         }
         Ok(router)
-    })?;
-    for cable in &plan.links {
-        options.go_on()?;
-        let [(one, near), (other, far)] = cable.ends;
-        let (near, far) = (&nodes[one].interfaces[near], &nodes[other].interfaces[far]);
-        made[one].1.cable(near, far, made[other].0.as_fd())?;
-    }
-    for (node, (namespace, router)) in nodes.iter().zip(&made) {
-        options.go_on()?;
-        interfaces(node, router, namespace)?;
-    }
-    if !options.plain {
-        for cable in &plan.links {
-            for (node, number) in cable.ends {
-                options.go_on()?;
-                let interface = &nodes[node].interfaces[number].name;
-                impair::apply(
-                    &nodes[node].name,
-                    made[node].0.as_fd(),
-                    interface,
-                    &cable.character,
-                )?;
+    })
+}
+
+/// Gives the interfaces, which are there, all that they are to have, and waits until packets pass them.
+fn connect(plan: &Plan, layout: &Layout, made: &[Made], options: &Options<'_>) -> Result<()> {
+    // The device of a panel's port is with whom it is connected to.
+    let nodes = || {
+        let nodes = plan.nodes.iter().zip(made);
+        nodes.filter(|(node, _)| !matches!(node.role, Role::Panel(_)))
+    };
+    let is_tap = |node: &Node, interface: &Interface| {
+        let mut taps = layout.taps.iter();
+        taps.any(|tap| {
+            let of = &plan.nodes[tap.node];
+            of.name == node.name && of.interfaces[tap.interface].index == interface.index
+        })
+    };
+    for (node, (namespace, router)) in nodes() {
+        for interface in &node.interfaces {
+            options.go_on()?;
+            if let Role::Switch { .. } = node.role {
+                router.join_bridge(interface)?;
             }
+            for address in &interface.addresses {
+                router.address(interface.index, &interface.name, *address)?;
+            }
+            // A tap's other side is never promised what the kernel leaves to devices.
+            if interface.plain && !is_tap(node, interface) {
+                namespace::within(namespace, || Ok(sys::offload::off(&interface.name)?))?;
+            }
+            router.set_up(interface.index, &interface.name)?;
+        }
+    }
+    for &number in layout.pairs.iter().filter(|_| !options.plain) {
+        let cable = &plan.links[number];
+        for (node, interface) in cable.ends {
+            options.go_on()?;
+            let (namespace, node) = (made[node].0.as_fd(), &plan.nodes[node]);
+            let interface = &node.interfaces[interface].name;
+            impair::apply(&node.name, namespace, interface, &cable.character)?;
         }
     }
     let end = Instant::now() + LINK_LIMIT;
-    for (node, (_, router)) in nodes.iter().zip(&made) {
+    for (node, (_, router)) in nodes() {
         let stp = matches!(node.role, Role::Switch { stp: true });
         for interface in &node.interfaces {
             while !router.passes(interface, stp)? {
@@ -184,26 +214,10 @@ fn network(plan: &Plan, options: &Options<'_>) -> Result<Vec<OwnedFd>> {
         }
     }
     // Both ends of each link are up now, so a gateway can be reached.
-    for (node, (_, router)) in nodes.iter().zip(&made) {
+    for (node, (_, router)) in nodes() {
         for (to, via) in &node.routes {
             router.route(*to, *via)?;
         }
-    }
-    Ok(made.into_iter().map(|(namespace, _)| namespace).collect())
-}
-
-fn interfaces(node: &Node, router: &Router, namespace: &OwnedFd) -> Result<()> {
-    for interface in &node.interfaces {
-        if let Role::Switch { .. } = node.role {
-            router.join_bridge(interface)?;
-        }
-        for address in &interface.addresses {
-            router.address(interface.index, &interface.name, *address)?;
-        }
-        if interface.plain {
-            namespace::within(namespace, || Ok(sys::offload::off(&interface.name)?))?;
-        }
-        router.set_up(interface.index, &interface.name)?;
     }
     Ok(())
 }

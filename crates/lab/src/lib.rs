@@ -14,6 +14,7 @@ pub mod error;
 pub mod file;
 pub mod graph;
 pub mod kernel;
+mod panels;
 pub mod ping;
 pub mod plan;
 mod programs;

@@ -1,8 +1,10 @@
 //! What runs on nodes from the beginning: commands, programs that go on, and DPDK programs.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use crate::build::Options;
 use crate::error::{Error, Result};
 use crate::kernel::process::Inside;
 use crate::kernel::{dpdk, namespace};
+use crate::panels;
 use crate::plan::{Node, Plan, Role};
 use crate::state::{Claim, KeeperState};
 
@@ -25,7 +28,7 @@ const START_LIMIT: Duration = Duration::from_millis(100);
 const READY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Between two looks at what is waited for.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const PAUSE: Duration = Duration::from_millis(5);
 
 /// Who keeps the network, and what is remembered of it.
 pub(crate) struct Kept<'a> {
@@ -37,7 +40,7 @@ pub(crate) struct Kept<'a> {
 
 impl Kept<'_> {
     /// Starts a child that the keeper need not wait for.
-    fn spawn(&self, inside: &Inside, command: &mut Command) -> Result<Child> {
+    pub fn spawn(&self, inside: &Inside, command: &mut Command) -> Result<Child> {
         let child = inside.spawn(command)?;
         self.keeper.adopt(child.id());
         Ok(child)
@@ -76,10 +79,15 @@ pub(crate) fn start(
         let inside = Inside::open(kept.state, *number)?;
         loop {
             if let Some(status) = wait(&mut started.child, Duration::ZERO, options)? {
-                return Err(failed(claim, started.node, &started.line, &ended(&status)));
+                return Err(failed_on(
+                    claim,
+                    started.node,
+                    &started.line,
+                    &ended(&status),
+                ));
             }
             let ready = match &program.ready {
-                Some(text) => wrote(claim, started.node).contains(text.as_str()),
+                Some(text) => wrote(claim, &started.node.name).contains(text.as_str()),
                 None => {
                     namespace::within(inside.network(), || dpdk::has_taken(started.node, program))?
                 }
@@ -89,7 +97,7 @@ pub(crate) fn start(
             }
             if Instant::now() >= end {
                 let how = format!("is not ready after {} s", READY_LIMIT.as_secs());
-                return Err(failed(claim, started.node, &started.line, &how));
+                return Err(failed_on(claim, started.node, &started.line, &how));
             }
             std::thread::sleep(PAUSE);
         }
@@ -109,10 +117,10 @@ fn hosts(plan: &Plan, kept: &Kept<'_>, claim: &Claim, options: &Options<'_>) -> 
             let mut child = kept.spawn(&inside, &mut logged(claim, node, line)?)?;
             match wait(&mut child, RUN_LIMIT, options)? {
                 Some(status) if status.success() => {}
-                Some(status) => return Err(failed(claim, node, line, &ended(&status))),
+                Some(status) => return Err(failed_on(claim, node, line, &ended(&status))),
                 None => {
                     let how = format!("takes longer than {} s", RUN_LIMIT.as_secs());
-                    return Err(failed(claim, node, line, &how));
+                    return Err(failed_on(claim, node, line, &how));
                 }
             }
         }
@@ -127,15 +135,42 @@ fn hosts(plan: &Plan, kept: &Kept<'_>, claim: &Claim, options: &Options<'_>) -> 
         let left = end.saturating_duration_since(Instant::now());
         let status = wait(&mut started.child, left, options)?;
         if let Some(status) = status.filter(|status| !status.success()) {
-            return Err(failed(claim, started.node, &started.line, &ended(&status)));
+            return Err(failed_on(
+                claim,
+                started.node,
+                &started.line,
+                &ended(&status),
+            ));
         }
     }
     Ok(())
 }
 
+/// What programs on a node find in their environment: `LAB_DIR`, the folder of the network, which goes with it, and on a panel what
+/// makes them a part of that.
+pub(crate) fn environment(folder: &Path, node: &Node) -> Vec<(&'static str, OsString)> {
+    let mut known = vec![("LAB_DIR", folder.into())];
+    if let Role::Panel(_) = node.role {
+        known.extend(panels::environment(folder, &node.name));
+    }
+    known
+}
+
 /// A shell that runs a line, in a process group of its own, with its output in the node's log.
 fn logged(claim: &Claim, node: &Node, line: &str) -> Result<Command> {
-    let path = claim.log(&node.name);
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", line]).stdin(Stdio::null());
+    command.envs(environment(claim.folder(), node));
+    write_to(&mut command, claim, &node.name)?;
+    Ok(command)
+}
+
+/// Has a program write to the end of a log, in a process group of its own.
+///
+/// # Errors
+/// The log cannot be opened.
+pub(crate) fn write_to(command: &mut Command, claim: &Claim, log: &str) -> Result<()> {
+    let path = claim.log(log);
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -145,14 +180,16 @@ fn logged(claim: &Claim, node: &Node, line: &str) -> Result<Command> {
     let error = log
         .try_clone()
         .map_err(|e| Error::io("copy a descriptor", e))?;
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", line]).process_group(0);
-    command.stdin(Stdio::null()).stdout(log).stderr(error);
-    Ok(command)
+    command.process_group(0).stdout(log).stderr(error);
+    Ok(())
 }
 
 /// Waits for a program, at most `limit`; `None` if it goes on.
-fn wait(child: &mut Child, limit: Duration, options: &Options<'_>) -> Result<Option<ExitStatus>> {
+pub(crate) fn wait(
+    child: &mut Child,
+    limit: Duration,
+    options: &Options<'_>,
+) -> Result<Option<ExitStatus>> {
     let end = Instant::now() + limit;
     loop {
         let status = child
@@ -166,23 +203,28 @@ fn wait(child: &mut Child, limit: Duration, options: &Options<'_>) -> Result<Opt
     }
 }
 
-fn ended(status: &ExitStatus) -> String {
+pub(crate) fn ended(status: &ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("ended with exit status {code}"),
         None => format!("was ended: {status}"),
     }
 }
 
-/// What the programs of a node wrote.
-fn wrote(claim: &Claim, node: &Node) -> String {
-    let text = std::fs::read(claim.log(&node.name)).unwrap_or_default();
+/// What the programs of a log wrote.
+fn wrote(claim: &Claim, log: &str) -> String {
+    let text = std::fs::read(claim.log(log)).unwrap_or_default();
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// A command of a node that failed.
+fn failed_on(claim: &Claim, node: &Node, line: &str, how: &str) -> Error {
+    failed(claim, &node.name, line, &node.name, how)
+}
+
 /// A command that failed, with the last of what it wrote: its log is not kept.
-fn failed(claim: &Claim, node: &Node, line: &str, how: &str) -> Error {
+pub(crate) fn failed(claim: &Claim, log: &str, line: &str, on: &str, how: &str) -> Error {
     const LINES: usize = 5;
-    let text = wrote(claim, node);
+    let text = wrote(claim, log);
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
     let wrote = if last.is_empty() {
@@ -190,8 +232,5 @@ fn failed(claim: &Claim, node: &Node, line: &str, how: &str) -> Error {
     } else {
         format!("it wrote:\n  {last}")
     };
-    Error::Refused(format!(
-        "the command '{line}' on {} {how}; {wrote}",
-        node.name
-    ))
+    Error::Refused(format!("the command '{line}' on {on} {how}; {wrote}"))
 }

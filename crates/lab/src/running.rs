@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernel::namespace;
 use crate::kernel::process::Inside;
 use crate::plan::{Node, Plan};
+use crate::programs;
 use crate::state::{self, Claim, KeeperState, State};
 
 /// How long the kernel may take to end all processes of a network.
@@ -153,7 +154,10 @@ impl Running {
     /// # Errors
     /// There is no such node or program, or the kernel refuses.
     pub fn spawn(&self, node: &str, command: &mut Command) -> Result<Child> {
-        let child = Inside::open(self.kept()?, self.node(node)?)?.spawn(command)?;
+        let number = self.node(node)?;
+        let folder = state::folder(self.name())?;
+        command.envs(programs::environment(&folder, &self.nodes()[number]));
+        let child = Inside::open(self.kept()?, number)?.spawn(command)?;
         if let Some(keeper) = &self.keeper {
             keeper.adopt(child.id());
         }
@@ -205,6 +209,7 @@ impl Running {
         let namespaces: Vec<_> = keeper
             .namespaces
             .iter()
+            .take(self.nodes().len())
             .map(|descriptor| inode(format!("/proc/{}/fd/{descriptor}", keeper.pid)))
             .collect();
         let entries = std::fs::read_dir("/proc").map_err(|e| Error::io("read /proc", e))?;

@@ -219,12 +219,20 @@ pub fn look(name: &str) -> Result<State> {
     }
 }
 
+/// The folder of a network.
+///
+/// # Errors
+/// There is no folder for networks.
+pub fn folder(network: &str) -> Result<PathBuf> {
+    Ok(root()?.join(network))
+}
+
 /// Where the programs of a node of a network write to.
 ///
 /// # Errors
 /// There is no folder for networks.
 pub fn log_of(network: &str, node: &str) -> Result<PathBuf> {
-    Ok(log(&root()?.join(network), node))
+    Ok(log(&folder(network)?, node))
 }
 
 /// Names of all networks of which something is remembered, sorted.

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use protocol::port::PortName;
+
 use super::domains::Port;
 use super::hint::hint;
 use super::names::{Kind, check_interface, check_name};
-use super::{Character, Drops, Expectation, File, Place, Problem};
+use super::{At, Character, Drops, End, Expectation, File, Link, Place, Problem, Via};
 
 /// A network's file in which nothing is wrong.
 #[derive(Clone, Debug)]
@@ -19,6 +21,12 @@ pub struct Checked {
 
 /// MTUs that the kernel takes for a veth device and that IPv4 works with.
 const MTUS: std::ops::RangeInclusive<u32> = 68..=65_535;
+
+/// Longest packet of a tap port, without Ethernet's header.
+const PANEL_MTU: u32 = 1500;
+
+/// Most links of a panel: DPDK's ports.
+const PANEL_LINKS: usize = 32;
 
 impl File {
     /// Checks what is said, whether it was read or made by a program.
@@ -148,6 +156,7 @@ impl Check {
                 );
             }
             self.character(link.place, &link.character);
+            self.by_panel(link, kinds);
         }
     }
 
@@ -176,6 +185,43 @@ impl Check {
         }
     }
 
+    /// What holds for links that are, or end at, ports of a panel.
+    fn by_panel(&mut self, link: &At<Link>, kinds: &HashMap<&str, Kind>) {
+        let is_panel = |end: &&At<End>| kinds.get(end.node.as_str()) == Some(&Kind::Panel);
+        let panels = link.ends.iter().filter(is_panel).count();
+        let has_character = !link.character.is_plain();
+        if panels == 2 {
+            self.refuse(
+                link.place,
+                "the link connects two panels".into(),
+                "a switch between them".to_owned(),
+            );
+        }
+        if panels > 0 && has_character {
+            let with = link.character.words().replace(',', "");
+            self.refuse(
+                link.place,
+                "a link of a panel has no delay, loss or rate of its own".into(),
+                format!("its patches have: with {with}"),
+            );
+        }
+        let carried = panels == 0 && has_character && link.character.via == Via::Panel;
+        if carried && let Err(text) = link.character.impairment(false) {
+            self.refuse(link.place, text, None);
+        }
+        let mtu = link.mtu.filter(|mtu| mtu.value > PANEL_MTU);
+        if let Some(mtu) = mtu.filter(|_| carried || panels > 0) {
+            self.refuse(
+                mtu.place,
+                format!(
+                    "a panel carries packets of at most {PANEL_MTU} bytes, not {}",
+                    mtu.value
+                ),
+                "leave delay, loss and rate of this link out, or via: netem".to_owned(),
+            );
+        }
+    }
+
     fn interfaces(&mut self, ports: &[[Port; 2]]) {
         let (mut names, mut macs) = (HashMap::new(), HashMap::new());
         for port in ports.iter().flatten() {
@@ -199,20 +245,29 @@ impl Check {
     }
 
     fn panels(&mut self, file: &File) {
+        let ends = || file.links.iter().flat_map(|link| &link.ends);
         for (name, panel) in file.spp.iter() {
-            let mut ids = Vec::new();
-            for process in &panel.processes {
-                if !(1..=127).contains(&process.id) || ids.contains(&process.id) {
-                    self.refuse(
-                        name.place,
-                        format!(
-                            "'{}': {} is no id of a process, or that of two",
-                            name.value, process.id
-                        ),
-                        "each process has a number of its own from 1 to 127".to_owned(),
-                    );
-                }
-                ids.push(process.id);
+            let links = ends().filter(|end| end.node == name.value).count();
+            for (text, hint) in panel.wrong(links) {
+                self.refuse(name.place, format!("'{}': {text}", name.value), hint);
+            }
+            if links > PANEL_LINKS {
+                self.refuse(
+                    name.place,
+                    format!(
+                        "'{}' has {links} links: a panel has at most {PANEL_LINKS}",
+                        name.value
+                    ),
+                    None,
+                );
+            }
+            let ports = (0..links).filter_map(|n| u16::try_from(n).ok().map(PortName::Tap));
+            for port in ports.filter(|port| !panel.uses(*port)) {
+                self.warn(
+                    name.place,
+                    format!("'{}': no process has {port}, a link of it", name.value),
+                    format!("nfv:1: {{ports: [{port}], patches: [{{src: {port}, dst: …}}]}}"),
+                );
             }
         }
         for (name, node) in file.nodes.iter() {

@@ -13,6 +13,9 @@ mod short;
 mod values;
 mod ways;
 
+use std::str::FromStr;
+
+use protocol::impair::{Impairment, Properties};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
@@ -23,7 +26,7 @@ pub use check::Checked;
 pub use expect::{CommandExpectation, Drops, Expectation, PingExpectation};
 pub use hint::closest;
 pub use names::{MAX_INTERFACE, MAX_NAME};
-pub use panel::{Dpdk, Driver, Panel, PanelProcess, ProcessKind};
+pub use panel::{Dpdk, Driver, Panel};
 pub use problem::{Problem, Problems};
 pub use short::{Loose, Named, Several, Short};
 pub use values::{Address, Destination, Gateway, Mac, Rate, Share, Shell, Time};
@@ -159,7 +162,9 @@ struct LongLink {
     corrupt: Option<Share>,
     /// Packets that wait at most, beyond which they are dropped.
     queue: Option<u32>,
-    /// What does it: netem (the kernel's), or panel (SPP's).
+    /// Which packets are lost and the like: the same with the same number.
+    seed: Option<u64>,
+    /// What does it: panel (SPP's), or netem (the kernel's).
     #[serde(default)]
     via: Via,
     /// Longest packet in bytes, without Ethernet's header (1500).
@@ -187,6 +192,8 @@ pub struct Character {
     pub corrupt: Option<Share>,
     /// Packets that wait at most.
     pub queue: Option<u32>,
+    /// Which packets are chosen: the same with the same number.
+    pub seed: Option<u64>,
     /// What does it.
     pub via: Via,
 }
@@ -198,8 +205,36 @@ impl Character {
         *self
             == Self {
                 via: self.via,
+                seed: self.seed,
                 ..Self::default()
             }
+    }
+
+    /// The same for a patch of a panel, in the direction of the link or `back`, for which other packets are chosen.
+    ///
+    /// # Errors
+    /// A panel cannot do so; it says why.
+    pub fn impairment(&self, back: bool) -> Result<Impairment, String> {
+        fn same<T: ToString, U: FromStr<Err: ToString>>(
+            value: Option<T>,
+        ) -> Result<Option<U>, String> {
+            let parsed = value.map(|value| value.to_string().parse());
+            parsed
+                .transpose()
+                .map_err(|error: U::Err| error.to_string())
+        }
+        let properties = Properties {
+            delay: same(self.delay)?,
+            jitter: same(self.jitter)?,
+            loss: same(self.loss)?,
+            rate: same(self.rate)?,
+            reorder: same(self.reorder)?,
+            duplicate: same(self.duplicate)?,
+            corrupt: same(self.corrupt)?,
+            limit: self.queue,
+            seed: Some(self.seed.unwrap_or_default().wrapping_mul(2) + u64::from(back)),
+        };
+        Impairment::try_from(properties).map_err(|error| error.to_string())
     }
 
     /// What is done, for people: `delay 100ms, rate 1Mbit/s`.
@@ -219,6 +254,7 @@ impl Character {
         add("duplicate", self.duplicate.map(|v| v.to_string()));
         add("corrupt", self.corrupt.map(|v| v.to_string()));
         add("queue", self.queue.map(|v| v.to_string()));
+        add("seed", self.seed.map(|v| v.to_string()));
         parts.join(", ")
     }
 }
@@ -227,11 +263,11 @@ impl Character {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
-    /// The kernel's netem (`tc-netem(8)`).
+    /// Patches of a panel that carries such links.
     #[default]
-    Netem,
-    /// A panel's impairment element.
     Panel,
+    /// The kernel's netem (`tc-netem(8)`).
+    Netem,
 }
 
 /// An end of a link: a node's name for short.
@@ -347,6 +383,7 @@ impl<'de> Visitor<'de> for LinkVisitor {
                 duplicate: long.duplicate,
                 corrupt: long.corrupt,
                 queue: long.queue,
+                seed: long.seed,
                 via: long.via,
             },
             mtu: long.mtu,

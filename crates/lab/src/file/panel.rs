@@ -1,8 +1,15 @@
 //! Nodes that run DPDK: programs, and panels of SPP.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
+use protocol::desired::{Desired, Processes, System};
 use protocol::port::PortName;
+use protocol::reply::ProcessKind;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Shell, Short};
 
@@ -56,18 +63,40 @@ pub enum Driver {
     AfXdp,
 }
 
-/// A panel of SPP.
+/// A panel of SPP. Its n-th link, from 0 on, is its port `tap:n`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Panel {
-    /// Megabytes of hugepages (256).
+    /// Megabytes of hugepages (192).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u32>,
-    /// Its secondary processes.
-    pub processes: Vec<PanelProcess>,
+    /// Number of rings (16).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rings: Option<u16>,
+    /// Its processes (`nfv:1`, `vf:2`, `mirror:3`) and what each is to have: as in files for `spp apply`.
+    #[serde(deserialize_with = "processes")]
+    #[schemars(with = "BTreeMap<String, serde_json::Map<String, serde_json::Value>>")]
+    pub processes: Processes,
+}
+
+fn processes<'de, D: Deserializer<'de>>(from: D) -> Result<Processes, D::Error> {
+    struct Mapping;
+    impl<'de> Visitor<'de> for Mapping {
+        type Value = Processes;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a mapping of processes, such as nfv:1, to what each is to have")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Processes, A::Error> {
+            Processes::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    from.deserialize_any(Mapping)
 }
 
 impl Short for Panel {
-    const EXPECTED: &'static str = "a panel: a mapping with memory, processes";
+    const EXPECTED: &'static str = "a panel: a mapping with memory, rings, processes";
 
     fn short(texts: Vec<String>) -> Result<Self, String> {
         match texts.first() {
@@ -80,36 +109,56 @@ impl Short for Panel {
     }
 }
 
-/// A secondary process of a panel.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PanelProcess {
-    /// What it is.
-    pub kind: ProcessKind,
-    /// Its id, from 1 to 127.
-    pub id: u8,
-    /// Ports that are added to it.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    pub ports: Vec<PortName>,
-    /// Patches, each from a port to a port.
-    #[serde(default)]
-    #[schemars(with = "Vec<[String; 2]>")]
-    pub patches: Vec<[PortName; 2]>,
+impl Panel {
+    /// What is wrong with its processes, given how many links it has: the text, and what would be right.
+    pub(super) fn wrong(&self, links: usize) -> Vec<(String, String)> {
+        let mut wrong = Vec::new();
+        if let Err(error) = System::new(self.processes.clone()).check() {
+            wrong.push((error.to_string(), "as in files for `spp apply`".to_owned()));
+        }
+        for (name, desired) in &self.processes {
+            match name.kind {
+                ProcessKind::Nfv | ProcessKind::Vf | ProcessKind::Mirror => {}
+                ProcessKind::Primary | ProcessKind::Pcap => wrong.push((
+                    format!(
+                        "a panel in a network has no {} of its own to set up",
+                        name.kind
+                    ),
+                    "nfv:1, vf:2 or mirror:3 and the like".to_owned(),
+                )),
+            }
+            let missing = ports(desired).find_map(|port| match port {
+                PortName::Tap(n) if usize::from(n) >= links => Some(port),
+                _ => None,
+            });
+            if let Some(port) = missing {
+                wrong.push((
+                    format!("{name} has {port}, but the panel has {links} links"),
+                    "its first link is tap:0".to_owned(),
+                ));
+            }
+        }
+        wrong
+    }
+
+    /// Whether a process of it has a port.
+    pub(super) fn uses(&self, port: PortName) -> bool {
+        self.processes
+            .values()
+            .any(|desired| ports(desired).any(|of| of == port))
+    }
 }
 
-/// Kinds of secondary processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ProcessKind {
-    /// `spp-nfv`
-    Nfv,
-    /// `spp-vf`
-    Vf,
-    /// `spp-mirror`
-    Mirror,
-    /// `spp-pcap`
-    Pcap,
+/// All ports that are named by what a process is to have.
+fn ports(desired: &Desired) -> impl Iterator<Item = PortName> {
+    let added = desired.ports.iter().map(|added| added.port);
+    let patched = desired
+        .patches
+        .iter()
+        .flat_map(|patch| [patch.src, patch.dst]);
+    let components = desired.components.iter();
+    let attached = components.flat_map(|component| component.rx.iter().chain(&component.tx));
+    added.chain(patched).chain(attached.map(|end| end.port))
 }
 
 fn memory() -> u32 {

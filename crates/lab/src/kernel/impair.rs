@@ -1,4 +1,4 @@
-//! What gives links their character. The one place that knows by what it is done: another way is another arm here.
+//! Links whose character is netem's. Those of a panel are in [`crate::panels`].
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -10,24 +10,22 @@ use crate::plan::Plan;
 
 use super::namespace;
 
-/// Whether links of a network can be given the character that is planned. Nothing stays changed.
+/// Whether links of a network can be given the character that is netem's in the plan. Nothing stays changed.
 ///
 /// # Errors
 /// They cannot; it says what can be done about it.
 pub fn check(plan: &Plan) -> Result<()> {
-    let mut wanted = plan
-        .links
-        .iter()
-        .filter(|link| !link.character.is_plain())
-        .map(|link| link.character.via);
-    match wanted.find(|via| *via == Via::Panel) {
-        Some(_) => Err(panel_is_not_there()),
-        None if plan.links.iter().all(|link| link.character.is_plain()) => Ok(()),
-        None => netem_is_there(),
+    match plan.links.iter().any(|link| is_netem(&link.character)) {
+        true => netem_is_there(),
+        false => Ok(()),
     }
 }
 
-/// Gives an interface of a node its character, for what it sends.
+fn is_netem(character: &Character) -> bool {
+    !character.is_plain() && character.via == Via::Netem
+}
+
+/// Gives an interface of a node its character, for what it sends, if that is netem's.
 ///
 /// # Errors
 /// The kernel or `tc` refuses.
@@ -37,27 +35,17 @@ pub fn apply(
     interface: &str,
     character: &Character,
 ) -> Result<()> {
-    if character.is_plain() {
+    if !is_netem(character) {
         return Ok(());
     }
-    match character.via {
-        Via::Netem => {
-            let words = netem(character);
-            let done = tc(namespace, interface, &words)?;
-            done.map_err(|text| {
-                Error::Refused(format!(
-                    "tc refuses '{}' at {node}:{interface}: {text}",
-                    words.join(" ")
-                ))
-            })
-        }
-        Via::Panel => Err(panel_is_not_there()),
-    }
-}
-
-fn panel_is_not_there() -> Error {
-    let text = "via: panel is not there yet: leave it out to use netem, or bring the network up with --plain, without delays and losses";
-    Error::Refused(text.into())
+    let words = netem(character);
+    let done = tc(namespace, interface, &words)?;
+    done.map_err(|text| {
+        Error::Refused(format!(
+            "tc refuses '{}' at {node}:{interface}: {text}",
+            words.join(" ")
+        ))
+    })
 }
 
 /// The words of `tc-netem(8)`.
@@ -89,6 +77,9 @@ fn netem(character: &Character) -> Vec<String> {
     if let Some(rate) = character.rate {
         add("rate", format!("{}bit", rate.0));
     }
+    if let Some(seed) = character.seed {
+        add("seed", seed.to_string());
+    }
     words
 }
 
@@ -105,7 +96,7 @@ fn tc(
             .output()
             .map_err(|e| match e.kind() {
                 io::ErrorKind::NotFound => Error::Refused(
-                    "links with delay, loss or rate need the program tc, which is not installed (Debian: apt-get install iproute2)".into(),
+                    "links that are via: netem need the program tc, which is not installed (Debian: apt-get install iproute2)".into(),
                 ),
                 _ => Error::io("run tc", e),
             })
@@ -126,7 +117,7 @@ fn netem_is_there() -> Result<()> {
     for (namespace, ()) in &made {
         if let Err(text) = tc(std::os::fd::AsFd::as_fd(namespace), "lo", &words)? {
             return Err(Error::Refused(format!(
-                "links with delay, loss or rate need the kernel's netem, which this kernel does not have ({text}): load the module sch_netem, or bring the network up with --plain, without delays and losses"
+                "links that are via: netem need the kernel's netem, which this kernel does not have ({text}): load the module sch_netem, or leave via: netem out, and a panel of SPP does it"
             )));
         }
     }
@@ -146,11 +137,11 @@ mod tests {
 
     #[test]
     fn a_link_is_said_in_the_words_of_netem() {
-        let text = "hosts: [a, b]\nlinks: [{link: [a, b], delay: 100ms, jitter: 500us, loss: 0.1%, rate: 1Mbit/s, reorder: 5%, duplicate: 1%, corrupt: 2%, queue: 100}]";
+        let text = "hosts: [a, b]\nlinks: [{link: [a, b], delay: 100ms, jitter: 500us, loss: 0.1%, rate: 1Mbit/s, reorder: 5%, duplicate: 1%, corrupt: 2%, queue: 100, seed: 7, via: netem}]";
         let file = File::parse(text, "", Some("n")).unwrap().file;
         assert_eq!(
             netem(&file.links[0].character).join(" "),
-            "netem limit 100 delay 100000us 500us loss 0.1% duplicate 1% corrupt 2% reorder 5% rate 1000000bit"
+            "netem limit 100 delay 100000us 500us loss 0.1% duplicate 1% corrupt 2% reorder 5% rate 1000000bit seed 7"
         );
     }
 }

@@ -80,6 +80,30 @@ impl Inside {
         })
     }
 
+    /// Mounts hugetlbfs at a folder for all programs of the network that start from now on: nobody else sees it, and its files go with the
+    /// network.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn mount_hugepages(&self, folder: &std::path::Path) -> Result<()> {
+        let none: Option<&str> = None;
+        let mounted = std::thread::scope(|scope| {
+            let mount = scope.spawn(|| {
+                unshare(CloneFlags::CLONE_FS)?;
+                setns(&self.mounts, CloneFlags::CLONE_NEWNS)?;
+                mount(
+                    Some("hugetlbfs"),
+                    folder,
+                    Some("hugetlbfs"),
+                    MsFlags::empty(),
+                    none,
+                )
+            });
+            mount.join().unwrap_or(Err(nix::errno::Errno::EFAULT))
+        });
+        mounted.map_err(|e| Error::io(format!("mount hugetlbfs at {}", folder.display()), e))
+    }
+
     /// Moves the calling thread. It can never go back: it is to end soon.
     fn enter(&self) -> std::result::Result<(), nix::errno::Errno> {
         let none: Option<&str> = None;

@@ -98,9 +98,13 @@ impl Router {
         let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) = answer else {
             return Ok(false);
         };
-        let up = link
-            .attributes
-            .contains(&LinkAttribute::OperState(State::Up));
+        let is_tap = link.attributes.iter().any(|attribute| match attribute {
+            LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::Tun)),
+            _ => false,
+        });
+        // The kernel does not say more of a tap whose other side is open.
+        let state = if is_tap { State::Unknown } else { State::Up };
+        let up = link.attributes.contains(&LinkAttribute::OperState(state));
         let infos = link
             .attributes
             .iter()
@@ -169,6 +173,35 @@ impl Router {
         ]));
         let what = format!("make the interface {}", near.name);
         self.ask(RouteNetlinkMessage::NewLink(message), true, &what)
+    }
+
+    /// Gives a device away: it becomes an interface of another namespace.
+    ///
+    /// # Errors
+    /// There is no such device, or the kernel refuses.
+    pub fn give(&self, device: &str, interface: &Interface, other: BorrowedFd<'_>) -> Result<()> {
+        let what = format!("move the device {device}");
+        let mut message = LinkMessage::default();
+        message.attributes = vec![LinkAttribute::IfName(device.into())];
+        let answer = self.exchange(RouteNetlinkMessage::GetLink(message), 0, &what)?;
+        let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) = answer else {
+            return Err(Error::io(
+                what,
+                std::io::Error::other("the kernel's answer is none"),
+            ));
+        };
+        let mut message = LinkMessage::default();
+        message.header.index = link.header.index;
+        message.attributes = vec![
+            LinkAttribute::NetNsFd(other.as_raw_fd()),
+            LinkAttribute::NewIfIndex(i32::try_from(interface.index).unwrap_or(i32::MAX)),
+            LinkAttribute::IfName(interface.name.clone()),
+            LinkAttribute::Address(interface.mac.0.to_vec()),
+        ];
+        message
+            .attributes
+            .extend(interface.mtu.map(LinkAttribute::Mtu));
+        self.ask(RouteNetlinkMessage::SetLink(message), false, &what)
     }
 
     /// Puts an interface into the bridge.
