@@ -166,7 +166,13 @@ fn the_kernels_bridge_takes_frames_from_one_tap_to_another() {
         .start();
     bridge.ip(&["link", "add", "bridge", "type", "bridge"]);
     for tap in [&left, &right] {
-        netns::ip(&["link", "set", tap, "netns", bridge.name()]);
+        netns::ip(&[
+            "link",
+            "set",
+            tap,
+            "netns",
+            &bridge.place().to_string_lossy(),
+        ]);
         bridge.ip(&["link", "set", tap, "master", "bridge", "up"]);
     }
     bridge.ip(&["link", "set", "bridge", "up"]);

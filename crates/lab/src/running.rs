@@ -1,6 +1,7 @@
 //! A network that is up.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -162,6 +163,17 @@ impl Running {
             keeper.adopt(child.id());
         }
         Ok(child)
+    }
+
+    /// The network namespace of a node, as a file that is there as long as the network: what `ip link set DEVICE netns` takes to move a
+    /// device of the machine into it, and `nsenter --net`.
+    ///
+    /// # Errors
+    /// There is no such node, or the network has gone.
+    pub fn namespace(&self, node: &str) -> Result<PathBuf> {
+        let keeper = self.kept()?;
+        let descriptor = keeper.namespaces.get(self.node(node)?).copied();
+        Ok(format!("/proc/{}/fd/{}", keeper.pid, descriptor.unwrap_or(-1)).into())
     }
 
     /// Does something in the network namespace of a node: a socket that is opened there belongs to it for good.

@@ -1,5 +1,6 @@
 //! Network namespaces: hosts with the kernel's own stack.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -7,11 +8,14 @@ use crate::machine;
 use crate::proc::{Finished, run};
 
 const LIMIT: Duration = Duration::from_secs(30);
+const HOST: &str = "host";
 
-/// A network namespace with its loopback up. Removed on drop, and the processes in it before.
+/// A host of a [`lab`] network that has no other: a network namespace with its loopback up. Removed on drop, and the processes in it
+/// before; also removed when this process is killed.
 #[derive(Debug)]
 pub struct Netns {
-    name: String,
+    network: lab::Running,
+    place: PathBuf,
 }
 
 impl Netns {
@@ -22,22 +26,21 @@ impl Netns {
     #[track_caller]
     #[expect(clippy::new_without_default, reason = "it has an effect")]
     pub fn new() -> Self {
-        let name = machine::unique("spp");
-        ip(&["netns", "add", &name]);
-        let this = Self { name };
-        this.ip(&["link", "set", "lo", "up"]);
-        this
+        let network = lab::Lab::new().host(HOST).up().expect("a host");
+        let place = network.namespace(HOST).expect("its namespace");
+        Self { network, place }
     }
 
-    /// Its name, as `ip netns` takes it.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Its namespace, as a file: what `ip link set DEVICE netns` and `nsenter --net` take.
+    pub fn place(&self) -> &Path {
+        &self.place
     }
 
     /// A command that will run in it.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name, program]);
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.place.display()));
+        command.args(["--", program]);
         command
     }
 
@@ -53,7 +56,7 @@ impl Netns {
     /// If it fails.
     #[track_caller]
     pub fn ip(&self, words: &[&str]) -> String {
-        ip(&[&["-n", &self.name], words].concat())
+        self.run(&[&["ip"], words].concat(), LIMIT).success()
     }
 
     /// Moves a device of our own namespace into this one, turns off the offloads that a DPDK port
@@ -63,7 +66,13 @@ impl Netns {
     /// If one of these fails.
     #[track_caller]
     pub fn take(&self, device: &str, address: &str) {
-        ip(&["link", "set", device, "netns", &self.name]);
+        ip(&[
+            "link",
+            "set",
+            device,
+            "netns",
+            &self.place.to_string_lossy(),
+        ]);
         self.set_up(device, address);
     }
 
@@ -95,7 +104,7 @@ impl Netns {
             "name",
             &far,
             "netns",
-            &other.name,
+            &other.place.to_string_lossy(),
         ]);
         self.set_up(&near, address);
         other.set_up(&far, other_address);
@@ -108,7 +117,7 @@ impl Netns {
     #[track_caller]
     pub fn wait_ping(&self, address: &str) {
         crate::wait_until(
-            &format!("an answer of {address} in {}", self.name),
+            &format!("an answer of {address} in {}", self.network.name()),
             LIMIT,
             || {
                 self.run(&["ping", "-c", "1", "-W", "1", address], LIMIT)
@@ -121,22 +130,14 @@ impl Netns {
 
 impl Drop for Netns {
     fn drop(&mut self) {
-        // Only what still runs in a namespace of our own making.
-        let pids = Command::new("ip")
-            .args(["netns", "pids", &self.name])
-            .output();
-        let pids = pids.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
-        for pid in pids.unwrap_or_default().split_whitespace() {
-            if let Some(pid) = pid.parse().ok().and_then(rustix::process::Pid::from_raw) {
+        // They are in our PID namespace, so they do not end with the network.
+        for process in self.network.processes().unwrap_or_default() {
+            if let Some(pid) = i32::try_from(process.pid)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+            {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
-        }
-        match Command::new("ip")
-            .args(["netns", "delete", &self.name])
-            .status()
-        {
-            Ok(status) if status.success() => {}
-            outcome => eprintln!("namespace {} was not removed: {outcome:?}", self.name),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Namespaces are made, connected and removed.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use testbed::{Netns, Proc, machine, netns};
@@ -35,14 +36,17 @@ fn a_tap_device_moves_into_a_namespace() {
 #[test]
 fn a_namespace_goes_with_the_processes_in_it() {
     let host = Netns::new();
-    let name = host.name().to_owned();
-    assert!(netns::ip(&["netns", "list"]).contains(&name));
+    let place = host.place().to_owned();
+    let namespace = |path: &std::path::Path| std::fs::metadata(path).ok().map(|meta| meta.ino());
+    let made = namespace(&place);
+    assert!(made.is_some());
     let mut sleeper = Proc::spawn("sleeper", host.command("sleep").arg("60"));
-    // `ip netns exec` becomes the command once it has entered.
+    // `nsenter` becomes the command once it has entered.
+    let own = format!("/proc/{}/ns/net", sleeper.pid());
     testbed::wait_until("the process to be in the namespace", LIMIT, || {
-        netns::ip(&["netns", "pids", &name]).contains(&sleeper.pid().to_string())
+        namespace(own.as_ref()) == made
     });
     drop(host);
     assert!(!sleeper.wait_exit(LIMIT).success());
-    assert!(!netns::ip(&["netns", "list"]).contains(&name));
+    assert_eq!(namespace(&place), None);
 }
