@@ -57,6 +57,11 @@ fn a_dpdk_program_forwards_between_two_hosts() {
 }
 
 #[test]
+fn the_ports_of_a_dpdk_program_have_drivers_of_their_own() {
+    holds("dpdk-drivers.yaml", 2);
+}
+
+#[test]
 fn the_two_switches_have_a_slow_link_between_them() {
     holds("two-switches.yaml", 2);
 }

@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 use crate::file::Panel;
 use crate::kernel::namespace;
 use crate::kernel::route::Router;
-use crate::kernel::{impair, settings};
-use crate::panels::{self, Layout};
-use crate::plan::{Interface, Node, Plan, Role};
+use crate::kernel::{dpdk, impair, settings};
+use crate::panels::{self, Layout, Stage, Tap};
+use crate::plan::{Plan, Role};
 use crate::programs;
 use crate::running::Running;
 use crate::state::{Claim, KeeperState, State};
@@ -122,15 +122,19 @@ fn build(mut state: State, claim: &Claim, options: &Options<'_>) -> Result<(Stat
         state: &kept,
     };
     panels::start(&layout.racks, &by, claim, options)?;
-    for tap in &layout.taps {
-        let interface = &state.plan.nodes[tap.node].interfaces[tap.interface];
-        let device = panels::interface(tap.port);
-        made[tap.panel]
-            .1
-            .give(&device, interface, made[tap.node].0.as_fd())?;
-    }
-    connect(&state.plan, &layout, &made, options)?;
-    programs::start(&state.plan, &by, claim, options)?;
+    let network = Network {
+        plan: &state.plan,
+        layout: &layout,
+        made: &made,
+        options,
+    };
+    network.give(&layout.taps)?;
+    network.connect(Stage::Kernel)?;
+    programs::dpdk(&state.plan, &by, claim, options)?;
+    network.give(&layout.programs)?;
+    network.connect(Stage::Programs)?;
+    network.routes()?;
+    programs::hosts(&state.plan, &by, claim, options)?;
     state.complete = true;
     claim.remember(&state)?;
     Ok((state, keeper))
@@ -156,23 +160,40 @@ fn namespaces(plan: &Plan, layout: &Layout, options: &Options<'_>) -> Result<Vec
     })
 }
 
-/// Gives the interfaces, which are there, all that they are to have, and waits until packets pass them.
-fn connect(plan: &Plan, layout: &Layout, made: &[Made], options: &Options<'_>) -> Result<()> {
-    // The device of a panel's port is with whom it is connected to.
-    let nodes = || {
-        let nodes = plan.nodes.iter().zip(made);
-        nodes.filter(|(node, _)| !matches!(node.role, Role::Panel(_)))
-    };
-    let is_tap = |node: &Node, interface: &Interface| {
-        let mut taps = layout.taps.iter();
-        taps.any(|tap| {
-            let of = &plan.nodes[tap.node];
-            of.name == node.name && of.interfaces[tap.interface].index == interface.index
-        })
-    };
-    for (node, (namespace, router)) in nodes() {
-        for interface in &node.interfaces {
-            options.go_on()?;
+/// A network whose devices come into being.
+struct Network<'a> {
+    plan: &'a Plan,
+    layout: &'a Layout,
+    /// Namespaces of the nodes, and behind them those of panels that belong to no node.
+    made: &'a [Made],
+    options: &'a Options<'a>,
+}
+
+impl Network<'_> {
+    /// Moves tap devices from where they were made to where links end.
+    fn give(&self, taps: &[Tap]) -> Result<()> {
+        for tap in taps {
+            let interface = &self.plan.nodes[tap.node].interfaces[tap.interface];
+            let namespace = self.made[tap.node].0.as_fd();
+            let router = &self.made[tap.owner].1;
+            router.give(&dpdk::tap(tap.port), interface, namespace)?;
+        }
+        Ok(())
+    }
+
+    /// The interfaces of which the devices are there from a stage on: numbers of the node and of the interface.
+    fn interfaces(&self, stage: Stage) -> impl Iterator<Item = (usize, usize)> {
+        let nodes = self.plan.nodes.iter().enumerate();
+        let all = nodes.flat_map(|(node, of)| (0..of.interfaces.len()).map(move |at| (node, at)));
+        all.filter(move |(node, at)| self.layout.stage(*node, *at) == Some(stage))
+    }
+
+    /// Gives interfaces, which are there, all that they are to have, and waits until packets pass them.
+    fn connect(&self, stage: Stage) -> Result<()> {
+        for (number, at) in self.interfaces(stage) {
+            self.options.go_on()?;
+            let (node, (namespace, router)) = (&self.plan.nodes[number], &self.made[number]);
+            let interface = &node.interfaces[at];
             if let Role::Switch { .. } = node.role {
                 router.join_bridge(interface)?;
             }
@@ -180,27 +201,23 @@ fn connect(plan: &Plan, layout: &Layout, made: &[Made], options: &Options<'_>) -
                 router.address(interface.index, &interface.name, *address)?;
             }
             // A tap's other side is never promised what the kernel leaves to devices.
-            if interface.plain && !is_tap(node, interface) {
+            if interface.plain && !self.layout.is_tap(number, at) {
                 namespace::within(namespace, || Ok(sys::offload::off(&interface.name)?))?;
             }
             router.set_up(interface.index, &interface.name)?;
         }
-    }
-    for &number in layout.pairs.iter().filter(|_| !options.plain) {
-        let cable = &plan.links[number];
-        for (node, interface) in cable.ends {
-            options.go_on()?;
-            let (namespace, node) = (made[node].0.as_fd(), &plan.nodes[node]);
-            let interface = &node.interfaces[interface].name;
-            impair::apply(&node.name, namespace, interface, &cable.character)?;
+        if stage == Stage::Kernel && !self.options.plain {
+            self.characters()?;
         }
-    }
-    let end = Instant::now() + LINK_LIMIT;
-    for (node, (_, router)) in nodes() {
-        let stp = matches!(node.role, Role::Switch { stp: true });
-        for interface in &node.interfaces {
+        let end = Instant::now() + LINK_LIMIT;
+        for (number, at) in self.interfaces(stage) {
+            let (node, (_, router)) = (&self.plan.nodes[number], &self.made[number]);
+            let (interface, stp) = (
+                &node.interfaces[at],
+                matches!(node.role, Role::Switch { stp: true }),
+            );
             while !router.passes(interface, stp)? {
-                options.go_on()?;
+                self.options.go_on()?;
                 if Instant::now() >= end {
                     return Err(Error::Refused(format!(
                         "the kernel has not brought up the interface {} of {} within {} s",
@@ -212,12 +229,30 @@ fn connect(plan: &Plan, layout: &Layout, made: &[Made], options: &Options<'_>) -
                 std::thread::sleep(PAUSE);
             }
         }
+        Ok(())
     }
-    // Both ends of each link are up now, so a gateway can be reached.
-    for (node, (_, router)) in nodes() {
-        for (to, via) in &node.routes {
-            router.route(*to, *via)?;
+
+    /// Gives links of the kernel their character.
+    fn characters(&self) -> Result<()> {
+        for &number in &self.layout.pairs {
+            let cable = &self.plan.links[number];
+            for (node, interface) in cable.ends {
+                self.options.go_on()?;
+                let (namespace, node) = (self.made[node].0.as_fd(), &self.plan.nodes[node]);
+                let interface = &node.interfaces[interface].name;
+                impair::apply(&node.name, namespace, interface, &cable.character)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Adds routes: both ends of each link are up now, so a gateway can be reached.
+    fn routes(&self) -> Result<()> {
+        for (node, (_, router)) in self.plan.nodes.iter().zip(self.made) {
+            for (to, via) in &node.routes {
+                router.route(*to, *via)?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::{Address, Character, Destination, Dpdk, File, Host, Mac, Panel};
+use crate::file::{Address, Character, Destination, Dpdk, Driver, File, Host, Mac, Panel};
 
 /// A network.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -92,6 +92,9 @@ pub struct Interface {
     pub addresses: Vec<Address>,
     /// Something that runs DPDK is at the other end.
     pub plain: bool,
+    /// The driver by which it is a port of the node's DPDK program, if it has one.
+    #[serde(default)]
+    pub driver: Option<Driver>,
 }
 
 /// A link.
@@ -161,6 +164,10 @@ impl Plan {
                 let at = end.0;
                 let number = nodes[at].interfaces.len();
                 end.1 = number;
+                let driver = match &nodes[at].role {
+                    Role::Dpdk(program) => Some(port.driver.unwrap_or(program.driver)),
+                    _ => None,
+                };
                 nodes[at].interfaces.push(Interface {
                     name: port.interface,
                     // Not that of the other end: the kernel would take its time to notice that such a link comes up.
@@ -169,6 +176,7 @@ impl Plan {
                     mtu: link.mtu.map(|mtu| mtu.value),
                     addresses: port.addresses.iter().map(|address| address.value).collect(),
                     plain,
+                    driver,
                 });
             }
             links.push(Cable {

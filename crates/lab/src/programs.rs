@@ -54,11 +54,11 @@ struct Started<'a> {
     child: Child,
 }
 
-/// Starts DPDK programs and waits until they are ready; then runs and starts what the file says of hosts and routers, in its order.
+/// Starts DPDK programs and waits until they are ready.
 ///
 /// # Errors
 /// One fails, or takes too long: it is named, with the last of what it wrote.
-pub(crate) fn start(
+pub(crate) fn dpdk(
     plan: &Plan,
     kept: &Kept<'_>,
     claim: &Claim,
@@ -88,9 +88,7 @@ pub(crate) fn start(
             }
             let ready = match &program.ready {
                 Some(text) => wrote(claim, &started.node.name).contains(text.as_str()),
-                None => {
-                    namespace::within(inside.network(), || dpdk::has_taken(started.node, program))?
-                }
+                None => namespace::within(inside.network(), || dpdk::has_taken(started.node))?,
             };
             if ready {
                 break;
@@ -102,11 +100,19 @@ pub(crate) fn start(
             std::thread::sleep(PAUSE);
         }
     }
-    hosts(plan, kept, claim, options)
+    Ok(())
 }
 
-/// Runs and starts what the file says of hosts and routers.
-fn hosts(plan: &Plan, kept: &Kept<'_>, claim: &Claim, options: &Options<'_>) -> Result<()> {
+/// Runs and starts what the file says of hosts and routers, in its order.
+///
+/// # Errors
+/// One fails, or takes too long: it is named, with the last of what it wrote.
+pub(crate) fn hosts(
+    plan: &Plan,
+    kept: &Kept<'_>,
+    claim: &Claim,
+    options: &Options<'_>,
+) -> Result<()> {
     let mut started = Vec::new();
     for (number, node) in plan.nodes.iter().enumerate() {
         if node.run.is_empty() && node.start.is_empty() {

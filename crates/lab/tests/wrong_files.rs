@@ -250,6 +250,21 @@ const WRONG: &[(&str, &str, &str)] = &[
         "via: netem",
     ),
     (
+        "hosts: [h1, h2]\nlinks:\n  - [h1, {node: h2, driver: tap}]\n",
+        "net.yaml:3:10: 'h2' has no driver",
+        "it is no DPDK program",
+    ),
+    (
+        "nodes: {d1: 'a {eal}', d2: 'b {eal}'}\nlinks:\n  - [{node: d1, driver: tap}, d2]\n",
+        "net.yaml:3:6: the tap of 'd1' cannot be a port of 'd2'",
+        "driver: af_packet",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {command: 'a {eal}', driver: tap}}\nlinks:\n  - {link: [h1, d1], delay: 5ms}\n",
+        "net.yaml:4:17: the tap of 'd1' is the link itself",
+        "driver: af_packet",
+    ),
+    (
         "hosts: [h1, h2]\nlinks:\n  - {link: [h1, h2], rate: 500Gbit/s}\n",
         "net.yaml:3:5: ",
         "400Gbit/s",

@@ -8,7 +8,7 @@ use protocol::port::PortName;
 use super::domains::Port;
 use super::hint::hint;
 use super::names::{Kind, check_interface, check_name};
-use super::{At, Character, Drops, End, Expectation, File, Link, Place, Problem, Via};
+use super::{At, Character, Driver, Drops, End, Expectation, File, Link, Place, Problem, Via};
 
 /// A network's file in which nothing is wrong.
 #[derive(Clone, Debug)]
@@ -157,6 +157,7 @@ impl Check {
             }
             self.character(link.place, &link.character);
             self.by_panel(link, kinds);
+            self.drivers(file, link, kinds);
         }
     }
 
@@ -219,6 +220,47 @@ impl Check {
                 ),
                 "leave delay, loss and rate of this link out, or via: netem".to_owned(),
             );
+        }
+    }
+
+    /// What holds for links of DPDK programs.
+    fn drivers(&mut self, file: &File, link: &At<Link>, kinds: &HashMap<&str, Kind>) {
+        for (end, other) in [(0, 1), (1, 0)] {
+            let (end, other) = (&link.ends[end], &link.ends[other]);
+            let Some(program) = file.nodes.get(&end.node) else {
+                if end.driver.is_some() {
+                    self.refuse(
+                        end.place,
+                        format!("'{}' has no driver: it is no DPDK program", end.node),
+                        None,
+                    );
+                }
+                continue;
+            };
+            if end.driver.unwrap_or(program.driver) != Driver::Tap {
+                continue;
+            }
+            let far = kinds.get(other.node.as_str());
+            if matches!(far, Some(Kind::Dpdk | Kind::Panel)) {
+                self.refuse(
+                    end.place,
+                    format!(
+                        "the tap of '{}' cannot be a port of '{}'",
+                        end.node, other.node
+                    ),
+                    "driver: af_packet at this end".to_owned(),
+                );
+            }
+            if !link.character.is_plain() {
+                self.refuse(
+                    end.place,
+                    format!(
+                        "the tap of '{}' is the link itself: it has no delay, loss or rate",
+                        end.node
+                    ),
+                    "driver: af_packet at this end".to_owned(),
+                );
+            }
         }
     }
 

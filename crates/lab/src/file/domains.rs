@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::names::Kind;
-use super::{Address, At, File, Mac, Place};
+use super::{Address, At, Driver, File, Mac, Place};
 
 /// An end of a link with all that is said of it, and what is not said made up.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Port {
     pub addresses: Vec<At<Address>>,
     /// The address that it was given.
     pub mac: Option<Mac>,
+    /// The driver that was said there.
+    pub driver: Option<Driver>,
     /// Where the end stands.
     pub place: Place,
 }
@@ -67,6 +69,7 @@ impl File {
                 interface: end.interface.clone().or(made).unwrap_or_default(),
                 addresses,
                 mac: end.mac,
+                driver: end.driver,
                 place: end.place,
             }
         };

@@ -285,6 +285,9 @@ pub struct End {
     /// Its Ethernet address; made of the network's and the node's names, if not given.
     #[serde(default)]
     pub mac: Option<Mac>,
+    /// The driver by which a DPDK program uses it, if not the program's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
 }
 
 /// The long form of an [`End`], for the schema.
@@ -301,11 +304,13 @@ struct EndMapping {
     address: Several<Address>,
     /// Its Ethernet address; made of the network's and the node's names, if not given.
     mac: Option<Mac>,
+    /// The driver by which a DPDK program uses it, if not the program's own.
+    driver: Option<Driver>,
 }
 
 impl Short for End {
     const EXPECTED: &'static str =
-        "an end of a link: a node's name, or a mapping with node, interface, address, mac";
+        "an end of a link: a node's name, or a mapping with node, interface, address, mac, driver";
 
     fn short(texts: Vec<String>) -> Result<Self, String> {
         match <[String; 1]>::try_from(texts) {

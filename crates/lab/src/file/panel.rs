@@ -61,6 +61,9 @@ pub enum Driver {
     /// `net_af_xdp`: an XDP socket.
     #[serde(alias = "net_af_xdp")]
     AfXdp,
+    /// `net_tap`: a device that the program makes, which becomes the interface at the other end of the link.
+    #[serde(alias = "net_tap")]
+    Tap,
 }
 
 /// A panel of SPP. Its n-th link, from 0 on, is its port `tap:n`.

@@ -8,7 +8,7 @@ use nix::sys::stat::Mode;
 
 use crate::error::{Error, Result};
 use crate::file::{Dpdk, Driver};
-use crate::plan::Node;
+use crate::plan::{Interface, Node};
 
 /// The line of a node with EAL's arguments in the place of `{eal}`.
 pub fn line(network: &str, node: &Node, dpdk: &Dpdk) -> String {
@@ -35,15 +35,21 @@ fn eal(network: &str, node: &Node, dpdk: &Dpdk) -> Vec<String> {
         ]
         .map(str::to_owned),
     );
-    let driver = match dpdk.driver {
-        Driver::AfPacket => "net_af_packet",
-        Driver::AfXdp => "net_af_xdp",
-    };
-    let port = |(number, interface): (usize, &crate::plan::Interface)| {
-        format!("--vdev={driver}{number},iface={}", interface.name)
+    let port = |(number, interface): (usize, &Interface)| {
+        let (driver, device) = match interface.driver {
+            Some(Driver::AfXdp) => ("net_af_xdp", interface.name.clone()),
+            Some(Driver::Tap) => ("net_tap", tap(number)),
+            Some(Driver::AfPacket) | None => ("net_af_packet", interface.name.clone()),
+        };
+        format!("--vdev={driver}{number},iface={device}")
     };
     words.extend(node.interfaces.iter().enumerate().map(port));
     words
+}
+
+/// The kernel's name of a tap port before it is moved to the other end of its link.
+pub fn tap(port: usize) -> String {
+    format!("vtap{port}")
 }
 
 /// An input that never ends and never has anything: programs that wait for a key go on waiting. `folder` is for a name that is
@@ -65,23 +71,26 @@ pub fn quiet_input(folder: &Path) -> Result<OwnedFd> {
 ///
 /// # Errors
 /// The kernel does not list them.
-pub fn has_taken(node: &Node, dpdk: &Dpdk) -> Result<bool> {
-    match dpdk.driver {
-        // Type, protocol and number of the interface are columns 3 to 5 (`packet(7)`).
-        Driver::AfPacket => {
-            let path = "/proc/thread-self/net/packet";
-            let text =
-                std::fs::read_to_string(path).map_err(|e| Error::io(format!("read {path}"), e))?;
-            let taken: Vec<u32> = text
-                .lines()
-                .filter_map(|line| line.split_whitespace().nth(4)?.parse().ok())
-                .collect();
-            Ok(node
-                .interfaces
-                .iter()
-                .all(|interface| taken.contains(&interface.index)))
-        }
+pub fn has_taken(node: &Node) -> Result<bool> {
+    let read = |name: &str| {
+        let path = format!("/proc/thread-self/net/{name}");
+        std::fs::read_to_string(&path).map_err(|e| Error::io(format!("read {path}"), e))
+    };
+    let (sockets, devices) = (read("packet")?, read("dev")?);
+    // Type, protocol and number of the interface are columns 3 to 5 (`packet(7)`).
+    let taken: Vec<u32> = sockets
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(4)?.parse().ok())
+        .collect();
+    let made: Vec<&str> = devices
+        .lines()
+        .filter_map(|line| Some(line.split_once(':')?.0.trim()))
+        .collect();
+    let mut ports = node.interfaces.iter().enumerate();
+    Ok(ports.all(|(number, interface)| match interface.driver {
+        Some(Driver::AfPacket) | None => taken.contains(&interface.index),
+        Some(Driver::Tap) => made.contains(&tap(number).as_str()),
         // The kernel lists these by a socket of their own only; the text of `ready` has to do.
-        Driver::AfXdp => Ok(true),
-    }
+        Some(Driver::AfXdp) => true,
+    }))
 }

@@ -10,10 +10,10 @@ use protocol::port::PortName;
 use protocol::reply::ProcessKind;
 
 use crate::error::{Error, Result};
-use crate::file::Via;
-use crate::plan::{Cable, Plan, Role};
+use crate::file::{Driver, Via};
+use crate::plan::{Cable, Node, Plan, Role};
 
-pub(crate) use start::{environment, interface, start};
+pub(crate) use start::{environment, start};
 
 /// Links that one panel carries: DPDK has 32 ports, and each of them takes two.
 const CARRIED: usize = 15;
@@ -52,14 +52,23 @@ pub(crate) struct Rack {
 /// A tap port whose kernel's side is an interface of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tap {
-    /// The place of the panel's namespace.
-    pub panel: usize,
+    /// The place of the namespace of the panel, or of the DPDK program, whose port it is.
+    pub owner: usize,
     /// The port's number.
     pub port: usize,
     /// The number of the node.
     pub node: usize,
     /// The number of its interface.
     pub interface: usize,
+}
+
+/// When devices are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// When the kernel and panels have made theirs.
+    Kernel,
+    /// When DPDK programs have, too.
+    Programs,
 }
 
 /// How the links of a network come to be.
@@ -69,6 +78,8 @@ pub(crate) struct Layout {
     pub pairs: Vec<usize>,
     /// Ends of links that are ports of panels.
     pub taps: Vec<Tap>,
+    /// Ends of links that are ports of DPDK programs, which are started when all others are there.
+    pub programs: Vec<Tap>,
     /// The panels.
     pub racks: Vec<Rack>,
 }
@@ -99,24 +110,32 @@ impl Layout {
         }
         let mut carried = Vec::new();
         for (number, cable) in plan.links.iter().enumerate() {
-            let is_panel =
-                |end: usize| matches!(plan.nodes[cable.ends[end].0].role, Role::Panel(_));
+            let side = |taps: fn(&Node, usize) -> bool| {
+                let mut ends = [0, 1].into_iter();
+                let near = ends.find(|end| {
+                    let (node, interface) = cable.ends[*end];
+                    taps(&plan.nodes[node], interface)
+                })?;
+                let (owner, port) = cable.ends[near];
+                let (node, interface) = cable.ends[1 - near];
+                Some(Tap {
+                    owner,
+                    port,
+                    node,
+                    interface,
+                })
+            };
             let character = &cable.character;
-            match [0, 1].into_iter().find(|end| is_panel(*end)) {
-                Some(near) => {
-                    let (panel, port) = cable.ends[near];
-                    let (node, interface) = cable.ends[1 - near];
-                    layout.taps.push(Tap {
-                        panel,
-                        port,
-                        node,
-                        interface,
-                    });
-                }
-                None if plain || character.is_plain() || character.via == Via::Netem => {
-                    layout.pairs.push(number);
-                }
-                None => carried.push(cable),
+            if let Some(tap) = side(|node, _| matches!(node.role, Role::Panel(_))) {
+                layout.taps.push(tap);
+            } else if let Some(tap) =
+                side(|node, at| node.interfaces[at].driver == Some(Driver::Tap))
+            {
+                layout.programs.push(tap);
+            } else if plain || character.is_plain() || character.via == Via::Netem {
+                layout.pairs.push(number);
+            } else {
+                carried.push(cable);
             }
         }
         for (number, cables) in carried.chunks(CARRIED).enumerate() {
@@ -137,7 +156,7 @@ impl Layout {
             for (end, port) in ports.into_iter().enumerate() {
                 let (node, interface) = cable.ends[end];
                 self.taps.push(Tap {
-                    panel: place,
+                    owner: place,
                     port,
                     node,
                     interface,
@@ -172,6 +191,25 @@ impl Layout {
             processes: [(process, with_taps(process, &desired, 2 * cables.len()))].into(),
         });
         Ok(())
+    }
+
+    /// Whether an interface of a node is a tap device.
+    pub fn is_tap(&self, node: usize, interface: usize) -> bool {
+        let mut taps = self.taps.iter().chain(&self.programs);
+        taps.any(|tap| (tap.node, tap.interface) == (node, interface))
+    }
+
+    /// When the device of an interface of a node is there; `None` if it has none, because its other side is the port.
+    pub fn stage(&self, node: usize, interface: usize) -> Option<Stage> {
+        let of = |tap: &Tap| (tap.node, tap.interface) == (node, interface);
+        let owned = |tap: &Tap| (tap.owner, tap.port) == (node, interface);
+        if self.taps.iter().chain(&self.programs).any(owned) {
+            return None;
+        }
+        Some(match self.programs.iter().any(of) {
+            true => Stage::Programs,
+            false => Stage::Kernel,
+        })
     }
 
     /// Namespaces that belong to no node: of panels that carry links.
@@ -219,7 +257,7 @@ mod tests {
         let taps: Vec<_> = found
             .taps
             .iter()
-            .map(|tap| (tap.panel, tap.port, tap.node, tap.interface))
+            .map(|tap| (tap.owner, tap.port, tap.node, tap.interface))
             .collect();
         assert_eq!(taps, [(3, 0, 1, 1), (3, 1, 2, 0)]);
         assert_eq!(found.racks.len(), 1);
@@ -275,7 +313,7 @@ mod tests {
         let taps: Vec<_> = found
             .taps
             .iter()
-            .map(|tap| (tap.panel, tap.port, tap.node))
+            .map(|tap| (tap.owner, tap.port, tap.node))
             .collect();
         assert_eq!(taps, [(2, 0, 0), (2, 1, 1)]);
         let ports = &found.racks[0].processes.values().next().unwrap().ports;

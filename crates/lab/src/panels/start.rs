@@ -12,6 +12,7 @@ use protocol::desired::{Desired, ProcessName, System};
 use super::Rack;
 use crate::build::Options;
 use crate::error::{Error, Result};
+use crate::kernel::dpdk::tap;
 use crate::kernel::process::Inside;
 use crate::programs::{self, Kept};
 use crate::state::Claim;
@@ -157,13 +158,8 @@ fn primary(rack: &Rack, own: &Path) -> Vec<String> {
         format!("--vhost-dir={}", own.display()),
     ];
     words.extend(rack.mbufs.map(|mbufs| format!("--mbufs={mbufs}")));
-    words.extend((0..rack.taps).map(|n| format!("--vdev=net_tap{n},iface={}", interface(n))));
+    words.extend((0..rack.taps).map(|n| format!("--vdev=net_tap{n},iface={}", tap(n))));
     words
-}
-
-/// The kernel's name of a tap port before it is moved.
-pub(crate) fn interface(port: usize) -> String {
-    format!("vtap{port}")
 }
 
 fn secondary(process: ProcessName, desired: &Desired) -> Vec<String> {
