@@ -43,12 +43,12 @@ fn holds(name: &str, expectations: usize) {
 
 #[test]
 fn two_routers_forward_ipv6() {
-    holds("ipv6-routers.yaml", 4);
+    holds("ipv6-routers.yaml", 5);
 }
 
 #[test]
 fn one_address_is_on_two_hosts_and_the_nearer_one_answers() {
-    holds("anycast.yaml", 5);
+    holds("anycast.yaml", 6);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn the_ports_of_a_dpdk_program_have_drivers_of_their_own() {
 
 #[test]
 fn the_two_switches_have_a_slow_link_between_them() {
-    holds("two-switches.yaml", 2);
+    holds("two-switches.yaml", 3);
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn a_transfer_survives_that_its_cable_is_moved() {
 fn what_does_not_hold_is_said_and_seen_by_the_exit_status() {
     let place = Place::new();
     let file = place.file(
-        "hosts: {h1: 10.0.0.1/24, h2: 10.0.0.2/24, alone: {}}
-links: [[h1, h2]]
+        "hosts: {h1: 10.0.0.1/24, h2: 10.0.0.2/24, h3: 10.0.3.1/24, alone: {loopback: 10.0.0.8/32}}
+links: [[h1, h2], [h1, h3]]
 expect:
   - ping: {from: h1, to: h2}
   - ping: {from: h1, to: h2, answered: false}
@@ -128,6 +128,11 @@ expect:
   - run: {on: h1, command: 'echo words', output: other}
   - run: {on: h1, command: 'sleep 100', limit: 200ms}
   - run: {on: h1, command: 'true', status: 1}
+  - path: {from: h1, to: h2, through: h3, around: 'h2:eth0', count: 20}
+  - path: {from: h1, to: 10.0.0.9, through: h2, count: 1}
+  - rate: {from: h1, to: h2, during: 200ms, min: 8bit/s}
+  - rate: {from: h1, to: h2, during: 200ms, max: 1kbit/s}
+  - rate: {from: h1, to: alone, during: 200ms}
 ",
     );
     let finished = place.lab(&["test", &file, "--name", &place.name]);
@@ -143,7 +148,10 @@ expect:
         .collect();
     assert_eq!(
         held,
-        [true, false, false, true, false, true, false, false, false],
+        [
+            true, false, false, true, false, true, false, false, false, false, false, true, false,
+            false
+        ],
         "{text}"
     );
     for part in [
@@ -153,7 +161,10 @@ expect:
         "'other' is not in what it wrote: words",
         "it has not ended within 200ms",
         "it ended with exit status 0, expected 1",
-        "6 of 9 do not hold",
+        "20 requests and their answers went not through h3 (",
+        "no TCP connection to 10.0.0.8",
+        "arrived at h2, more than 1kbit/s",
+        "10 of 14 do not hold",
     ] {
         assert!(text.contains(part), "{text} lacks {part}");
     }

@@ -1,5 +1,8 @@
 //! What is expected of a network, tried.
 
+mod path;
+mod rate;
+
 use std::io::{Read as _, Seek as _};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +58,8 @@ pub fn test(
         let start = Instant::now();
         let failure = match expectation {
             Expectation::Ping(ping) => reaches(running, ping)?,
+            Expectation::Path(expected) => path::path(running, expected)?,
+            Expectation::Rate(expected) => rate::rate(running, expected)?,
             Expectation::Pingall => all_reach(running)?,
             Expectation::NoDrops(nodes) => drops(running, &nodes.0, &before)?,
             Expectation::Run(run) => command(running, run, stop)?,

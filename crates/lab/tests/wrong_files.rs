@@ -250,6 +250,21 @@ const WRONG: &[(&str, &str, &str)] = &[
         "via: netem",
     ),
     (
+        "hosts: [h1, h2, h3]\nlinks: [[h1, h2]]\nexpect:\n  - path: {from: h1, to: h2, through: h3}\n",
+        "net.yaml:4:5: 'h3' has no link",
+        "no packet passes it",
+    ),
+    (
+        "hosts: [h1, h2]\nlinks: [[h1, h2]]\nexpect:\n  - path: {from: h1, to: h2, around: 'h2:eth1'}\n",
+        "net.yaml:4:5: 'h2' has no interface 'eth1'",
+        "did you mean 'eth0'?",
+    ),
+    (
+        "hosts: [h1, h2]\nlinks: [[h1, h2]]\nexpect:\n  - rate: {from: h1, to: h2, min: 2Mbit/s, max: 1Mbit/s}\n",
+        "net.yaml:4:5: min 2Mbit/s is more than max 1Mbit/s",
+        "",
+    ),
+    (
         "hosts: [h1, h2]\nlinks:\n  - [h1, {node: h2, driver: tap}]\n",
         "net.yaml:3:10: 'h2' has no driver",
         "it is no DPDK program",

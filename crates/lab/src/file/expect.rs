@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Shell, Time};
+use super::{Rate, Several, Shell, Time};
 
 /// Something that has to hold.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -15,6 +15,10 @@ pub enum Expectation {
     Pingall,
     /// No packet was dropped at an interface of these nodes while the network was tested; `[]` is all of them.
     NoDrops(Drops),
+    /// Packets from one node to another, and back, take a way.
+    Path(PathExpectation),
+    /// So much passes from one node to another.
+    Rate(RateExpectation),
     /// A command on a node ends as it should.
     Run(CommandExpectation),
 }
@@ -26,6 +30,8 @@ impl Expectation {
         match self {
             Self::Ping(ping) => ping.words(),
             Self::Pingall => "all reach all".into(),
+            Self::Path(path) => path.words(),
+            Self::Rate(rate) => rate.words(),
             Self::NoDrops(Drops(nodes)) if nodes.is_empty() => "no drops".into(),
             Self::NoDrops(Drops(nodes)) => format!("no drops at {}", nodes.join(", ")),
             Self::Run(run) => run
@@ -84,6 +90,69 @@ impl PingExpectation {
     }
 }
 
+/// The way of echo requests and their answers, by the counters of the kernel's interfaces.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PathExpectation {
+    /// Node that asks.
+    pub from: String,
+    /// Node or address that is asked.
+    pub to: String,
+    /// Nodes, or interfaces of them (`r1:eth0`), that they pass.
+    #[serde(default)]
+    pub through: Several<String>,
+    /// Nodes and interfaces that they do not pass.
+    #[serde(default)]
+    pub around: Several<String>,
+    /// How many requests (20). What others say meanwhile has to be less.
+    #[serde(default = "twenty")]
+    pub count: u16,
+}
+
+impl PathExpectation {
+    fn words(&self) -> String {
+        let mut text = format!("from {} to {}", self.from, self.to);
+        for (how, places) in [("through", &self.through), ("around", &self.around)] {
+            if !places.is_empty() {
+                text += &format!(" {how} {}", places.join(", "));
+            }
+        }
+        text
+    }
+}
+
+/// What a TCP connection brings from one node to another.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateExpectation {
+    /// Node that sends.
+    pub from: String,
+    /// Node that receives.
+    pub to: String,
+    /// Least bits a second that arrive, without headers.
+    #[serde(default)]
+    pub min: Option<Rate>,
+    /// Most bits a second that arrive, without headers.
+    #[serde(default)]
+    pub max: Option<Rate>,
+    /// How long they are counted, after a fourth of it for TCP to begin (2s).
+    #[serde(default = "two_seconds")]
+    pub during: Time,
+}
+
+impl RateExpectation {
+    fn words(&self) -> String {
+        let mut text = format!("TCP from {} to {}", self.from, self.to);
+        match (self.min, self.max) {
+            (None, None) => {}
+            (Some(min), None) => text += &format!(" with {min} or more"),
+            (None, Some(max)) => text += &format!(" with {max} at most"),
+            (Some(min), Some(max)) => text += &format!(" with {min} to {max}"),
+        }
+        text
+    }
+}
+
 /// A command on a node, and how it has to end.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +173,10 @@ pub struct CommandExpectation {
     /// What the test is called; node and command if not given.
     #[serde(default)]
     pub name: Option<String>,
+}
+
+fn twenty() -> u16 {
+    20
 }
 
 fn three() -> u16 {

@@ -23,7 +23,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use at::{At, Place};
 pub use check::Checked;
-pub use expect::{CommandExpectation, Drops, Expectation, PingExpectation};
+pub use expect::{
+    CommandExpectation, Drops, Expectation, PathExpectation, PingExpectation, RateExpectation,
+};
 pub use hint::closest;
 pub use names::{MAX_INTERFACE, MAX_NAME};
 pub use panel::{Dpdk, Driver, Panel};
