@@ -8,3 +8,4 @@ mod kills;
 mod network;
 mod refused;
 mod size;
+mod user;

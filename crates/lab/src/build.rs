@@ -16,6 +16,7 @@ use crate::plan::{Plan, Role};
 use crate::programs;
 use crate::running::Running;
 use crate::state::{Claim, KeeperState, State};
+use crate::user;
 
 /// How long the kernel may take to bring up all links.
 const LINK_LIMIT: Duration = Duration::from_secs(20);
@@ -51,6 +52,7 @@ impl Options<'_> {
 /// # Errors
 /// A network of this name is up; the kernel refuses; a command fails. Nothing is left then.
 pub fn up(plan: Plan, options: &Options<'_>) -> Result<Running> {
+    user::become_root()?;
     if !options.plain {
         impair::check(&plan)?;
     }

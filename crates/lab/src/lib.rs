@@ -21,6 +21,7 @@ mod programs;
 pub mod running;
 pub mod state;
 pub mod test;
+mod user;
 
 pub use build::{Options, up};
 pub use builder::Lab;

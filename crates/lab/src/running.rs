@@ -95,6 +95,14 @@ impl Running {
         }
     }
 
+    /// Makes ready to work in it: if an ordinary user brought it up, this process enters their user namespace, for good.
+    ///
+    /// # Errors
+    /// It is another user's; or this process has threads and is not in that namespace.
+    pub fn enter(&self) -> Result<()> {
+        crate::user::enter(self.kept()?)
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -61,7 +61,7 @@ pub fn root() -> Result<PathBuf> {
     };
     let path = match (
         named("SPP_LAB_DIR"),
-        sys::proc::effective_uid(),
+        sys::proc::outer_uid(),
         named("XDG_RUNTIME_DIR"),
     ) {
         (Some(path), ..) => path,

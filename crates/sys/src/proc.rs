@@ -149,6 +149,30 @@ pub fn effective_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// The effective user's number as those outside of our user namespace see it: it stays the same when an ordinary user becomes root of one
+/// (`user_namespaces(7)`).
+#[must_use]
+pub fn outer_uid() -> u32 {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    outer(effective_uid(), &map)
+}
+
+/// Lines of a map: the first number here, the first one outside, how many.
+fn outer(uid: u32, map: &str) -> u32 {
+    let ranges = map.lines().filter_map(|line| {
+        let numbers: Vec<u32> = line
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        <[u32; 3]>::try_from(numbers).ok()
+    });
+    let mut outside = ranges.filter_map(|[here, there, count]| {
+        let offset = uid.checked_sub(here).filter(|offset| *offset < count)?;
+        there.checked_add(offset)
+    });
+    outside.next().unwrap_or(uid)
+}
+
 /// The real user's number, by which DPDK decides where its runtime folder is.
 #[must_use]
 pub fn real_uid() -> u32 {
@@ -188,6 +212,15 @@ pub fn open_files_limit() -> u64 {
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn a_user_is_the_same_outside_of_a_namespace() {
+        assert_eq!(outer(0, "         0       1000          1\n"), 1000);
+        assert_eq!(outer(1000, "0 0 4294967295"), 1000);
+        assert_eq!(outer(5, "0 1000 1\n1 100000 65536\n"), 100_004);
+        assert_eq!(outer(7, ""), 7);
+        assert_eq!(outer_uid(), effective_uid());
+    }
 
     #[test]
     fn the_living_the_dead_and_the_undead() {

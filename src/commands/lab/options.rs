@@ -101,9 +101,11 @@ impl Taken {
 
     /// The network of `-n`, or the only one.
     pub fn network(&self) -> Result<Running, Failure> {
-        Ok(match self.value("-n") {
+        let running = match self.value("-n") {
             Some(name) => Running::find(name)?,
             None => Running::only()?,
-        })
+        };
+        running.enter()?;
+        Ok(running)
     }
 }

@@ -101,7 +101,13 @@ impl Inside {
             });
             mount.join().unwrap_or(Err(nix::errno::Errno::EFAULT))
         });
-        mounted.map_err(|e| Error::io(format!("mount hugetlbfs at {}", folder.display()), e))
+        mounted.map_err(|e| match e {
+            nix::errno::Errno::EPERM => Error::Refused(
+                "panels, and links with delay, loss or rate, take hugepages, which only root can mount: do it as root, or --plain, without delays, losses and rates"
+                    .into(),
+            ),
+            e => Error::io(format!("mount hugetlbfs at {}", folder.display()), e),
+        })
     }
 
     /// Moves the calling thread. It can never go back: it is to end soon.
