@@ -79,6 +79,8 @@ pub enum Labs {
     Names,
     /// Nodes of a network, this many.
     Nodes(usize),
+    /// Interfaces of nodes, any number.
+    Places,
     /// Nothing to offer.
     Nothing,
 }

@@ -194,6 +194,7 @@ pub static COMMANDS: &[Command] = &[
     lab::SHELL,
     lab::PING,
     lab::PINGALL,
+    lab::CAPTURE,
     lab::TEST,
     lab::CHECK,
     lab::GRAPH,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod capture;
 mod cycles;
 mod examples;
 mod kills;

@@ -10,6 +10,7 @@
 
 pub mod build;
 pub mod builder;
+pub mod capture;
 pub mod error;
 pub mod file;
 pub mod graph;

@@ -117,6 +117,13 @@ impl Running {
         self.state.keeper.as_ref().map_or(0, |keeper| keeper.pid)
     }
 
+    /// It is still up: nobody has taken it down.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let keeper = self.state.keeper.as_ref();
+        keeper.is_some_and(KeeperState::is_alive)
+    }
+
     fn kept(&self) -> Result<&KeeperState> {
         let keeper = self.state.keeper.as_ref();
         keeper.ok_or_else(|| Error::Refused(format!("the network '{}' is not up", self.name())))

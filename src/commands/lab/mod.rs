@@ -1,5 +1,6 @@
 //! `lab …`: emulated networks. What they are and how they come to be is in the crate of that name.
 
+mod capture;
 mod look;
 mod options;
 mod programs;
@@ -20,6 +21,7 @@ use crate::context::{Context, Outcome, Report};
 use crate::failure::Failure;
 use options::Taken;
 
+pub use capture::capture;
 pub use look::{check, graph, ping, pingall, ps, schema};
 pub use programs::{exec, shell};
 pub use test::test;
@@ -40,6 +42,9 @@ pub const PING: &str = "[-n NAME] NODE NODE|ADDRESS [-c N]";
 pub const PINGALL: &str = "[-n NAME]";
 /// Words after `lab test`.
 pub const TEST: &str = "FILE [--plain] [--name NAME] [--junit FILE] [--keep]";
+/// Words after `lab capture`.
+pub const CAPTURE: &str =
+    "[-n NAME] [NODE[:INTERFACE]… | --all] [-w FILE] [--seconds N] [--count N] [--filter EXPR]";
 /// Words after `lab check`.
 pub const CHECK: &str = "FILE";
 /// Words after `lab graph`.

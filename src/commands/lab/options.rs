@@ -1,11 +1,18 @@
 //! Words of these commands: options, and the rest.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use lab::Running;
 
 use crate::commands::args::Args;
 use crate::commands::words::{NO_PROGRAM, Words};
 use crate::context::Context;
 use crate::failure::Failure;
+
+/// Least and most seconds that an option takes.
+const LEAST: f64 = 0.1;
+const MOST: f64 = 86_400.0;
 
 /// What was typed after the command's name.
 pub struct Taken {
@@ -75,6 +82,37 @@ impl Taken {
         let mut all = self.values.iter().rev();
         all.find(|(name, _)| name == option)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The value of an option that takes a number.
+    pub fn number(&self, option: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Failure> {
+        let Some(text) = self.value(option) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => {
+                let (least, most) = range.into_inner();
+                let range = match most {
+                    u64::MAX => format!("{least} on"),
+                    most => format!("{least} to {most}"),
+                };
+                Err(self.refuse(&format!("{option} takes a number from {range}.")))
+            }
+        }
+    }
+
+    /// The value of an option that takes seconds.
+    pub fn seconds(&self, option: &str) -> Result<Option<Duration>, Failure> {
+        let Some(text) = self.value(option) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(seconds) if (LEAST..=MOST).contains(&seconds) => {
+                Ok(Some(Duration::from_secs_f64(seconds)))
+            }
+            _ => Err(self.refuse(&format!("{option} takes seconds from {LEAST} to {MOST}."))),
+        }
     }
 
     /// Whether an option was given.

@@ -98,6 +98,15 @@ pub(super) const PINGALL: Command = command(
     Action::Run(lab::pingall),
 );
 
+pub(super) const CAPTURE: Command = command(
+    "lab capture",
+    &[words(lab::CAPTURE, Labs::Places)],
+    "write what passes interfaces of nodes (all, if none is named) into one pcapng file, in the order of time",
+    "Until Ctrl-C, for N seconds, or N packets. EXPR is in tcpdump's language. The file is NETWORK.pcapng; -w - is standard output.\n\
+     lab capture h1 s1:eth1 -w - | tshark -r -",
+    Action::Run(lab::capture),
+);
+
 pub(super) const TEST: Command = command(
     "lab test",
     &[words(lab::TEST, Labs::File)],
