@@ -211,6 +211,46 @@ fn an_interface_that_goes_down_and_up_is_looked_at_again() {
 }
 
 #[test]
+fn of_a_test_the_captures_of_what_failed_are_kept() {
+    let place = Place::new();
+    let expected = "expect:
+  - ping: {from: h1, to: h2, count: 1}
+  - ping: {from: h2, to: h1, count: 2, answered: false}
+  - run: {name: it ends well, on: h1, command: 'ping -c 3 -i 0.2 10.0.0.2; exit 1'}
+  - no-drops: []
+";
+    let file = place.file(&format!("{TWO}{expected}"));
+    let (folder, junit) = (place.path("captures"), place.path("junit.xml"));
+    let words = ["test", &file, "--name", &place.name];
+    let finished = place.lab(&[&words[..], &["--captures", &folder, "--junit", &junit]].concat());
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.output);
+    let kept: Vec<String> = ["02-h2-does-not-reach-h1.pcapng", "03-it-ends-well.pcapng"]
+        .map(|name| format!("{folder}/{name}"))
+        .to_vec();
+    let mut there: Vec<String> = std::fs::read_dir(&folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("a file").path().display().to_string())
+        .collect();
+    there.sort();
+    assert_eq!(there, kept);
+    // Each has its own case's packets at all interfaces, and no other's.
+    for (file, requests, from) in [(&kept[0], 2, "10.0.0.2"), (&kept[1], 3, "10.0.0.1")] {
+        let seen = tshark(file, "icmp.type == 8", &["ip.src"]);
+        assert_eq!(seen, vec![vec![from.to_owned()]; 4 * requests], "{file}");
+        let said = format!("  capture: '{file}'\n");
+        assert!(finished.output.contains(&said), "{}", finished.output);
+    }
+    let report = std::fs::read_to_string(&junit).expect("JUnit's file");
+    let report = roxmltree::Document::parse(&report).expect("XML");
+    let said: Vec<&str> = report
+        .descendants()
+        .filter(|node| node.has_tag_name("system-out"))
+        .filter_map(|node| node.text()?.strip_prefix("capture: "))
+        .collect();
+    assert_eq!(said, kept);
+}
+
+#[test]
 fn what_cannot_be_captured_is_refused() {
     let place = Place::new();
     place.up(&place.file(TWO), &[]).success();

@@ -1,12 +1,14 @@
 //! What is expected of a network, tried.
 
 use std::io::{Read as _, Seek as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use crate::capture::{Keeping, Kept};
 use crate::error::{Error, Result};
 use crate::file::{CommandExpectation, Expectation, PingExpectation, Time};
 use crate::ping;
@@ -30,21 +32,28 @@ pub struct Outcome {
     pub failure: Option<String>,
     /// How long it took to see.
     pub took: Duration,
+    /// What passed meanwhile, if it does not hold and captures were wanted.
+    pub capture: Option<Kept>,
 }
 
-/// Tries what is expected, one after the other; `done` is told of each. Set from outside, `stop` ends that.
+/// Tries what is expected, one after the other; `done` is told of each. Set from outside, `stop` ends that. Captures of what does not
+/// hold are written into the folder `captures`.
 ///
 /// # Errors
-/// The network has gone, or cannot be looked at, or it was stopped: then nothing is said of the rest.
+/// The network has gone, or cannot be looked at, or it was stopped: then nothing is said of the rest. A capture cannot be written.
 pub fn test(
     running: &Running,
     expected: &[Expectation],
+    captures: Option<&Path>,
     stop: &AtomicBool,
     mut done: impl FnMut(&Outcome),
 ) -> Result<Vec<Outcome>> {
     let before: Vec<Vec<Counters>> = (0..running.nodes().len())
         .map(|n| running.counters(n))
         .collect::<Result<_>>()?;
+    let mut keeping = captures
+        .map(|folder| Keeping::open(running, folder))
+        .transpose()?;
     let mut outcomes = Vec::new();
     // Drops are looked at last: those of the others count.
     let (last, first): (Vec<_>, Vec<_>) = expected
@@ -53,16 +62,22 @@ pub fn test(
     for expectation in first.into_iter().chain(last) {
         go_on(stop)?;
         let start = Instant::now();
-        let failure = match expectation {
-            Expectation::Ping(ping) => reaches(running, ping)?,
-            Expectation::Pingall => all_reach(running)?,
-            Expectation::NoDrops(nodes) => drops(running, &nodes.0, &before)?,
-            Expectation::Run(run) => command(running, run, stop)?,
+        let name = expectation.words();
+        let holds = || match expectation {
+            Expectation::Ping(ping) => reaches(running, ping),
+            Expectation::Pingall => all_reach(running),
+            Expectation::NoDrops(nodes) => drops(running, &nodes.0, &before),
+            Expectation::Run(run) => command(running, run, stop),
+        };
+        let (failure, capture) = match &mut keeping {
+            Some(keeping) => keeping.during(outcomes.len() + 1, &name, holds)?,
+            None => (holds()?, None),
         };
         let outcome = Outcome {
-            name: expectation.words(),
+            name,
             failure,
             took: start.elapsed(),
+            capture,
         };
         done(&outcome);
         outcomes.push(outcome);
@@ -254,8 +269,13 @@ pub fn tap(number: usize, outcome: &Outcome) -> String {
                 .lines()
                 .map(|line| format!("    {line}\n"))
                 .collect();
+            let capture = outcome.capture.as_ref().map(Kept::words);
+            let capture = capture.map_or_else(String::new, |words| {
+                // A quote in YAML's single quotes is doubled.
+                format!("  capture: '{}'\n", words.replace('\'', "''"))
+            });
             format!(
-                "not ok {number} - {name}\n  ---\n  message: |\n{}  ...\n",
+                "not ok {number} - {name}\n  ---\n  message: |\n{}{capture}  ...\n",
                 lines.concat()
             )
         }
@@ -279,6 +299,9 @@ pub fn junit(network: &str, outcomes: &[Outcome]) -> Result<String> {
         };
         let mut case = TestCase::new(outcome.name.as_str(), status);
         case.set_time(outcome.took).set_classname(network);
+        if let Some(capture) = &outcome.capture {
+            case.set_system_out(format!("capture: {}", capture.words()));
+        }
         suite.add_test_case(case);
     }
     let mut report = Report::new("spp lab");

@@ -56,6 +56,7 @@ pub fn capture(context: &mut Context, args: &Args) -> Outcome {
     writeln!(context.err, "capturing at {many} interfaces into {into}")?;
     let counts = interruptible(context, |context, stop| {
         let limits = Limits {
+            start_ns: capture::now_ns(),
             stop,
             end: seconds.map(|seconds| Instant::now() + seconds),
             count,

@@ -41,7 +41,7 @@ pub const PING: &str = "[-n NAME] NODE NODE|ADDRESS [-c N]";
 /// Words after `lab pingall`.
 pub const PINGALL: &str = "[-n NAME]";
 /// Words after `lab test`.
-pub const TEST: &str = "FILE [--plain] [--name NAME] [--junit FILE] [--keep]";
+pub const TEST: &str = "FILE [--plain] [--name NAME] [--junit FILE] [--captures DIR] [--keep]";
 /// Words after `lab capture`.
 pub const CAPTURE: &str =
     "[-n NAME] [NODE[:INTERFACE]… | --all] [-w FILE] [--seconds N] [--count N] [--filter EXPR]";

@@ -111,7 +111,8 @@ pub(super) const TEST: Command = command(
     "lab test",
     &[words(lab::TEST, Labs::File)],
     "bring a network up, try what its file expects, and take it down; results as TAP, and as JUnit's XML in a file",
-    "Success is that everything holds. --keep leaves the network up. --plain as of `lab up`.\n\
+    "Success is that everything holds. --keep leaves the network up. --plain as of `lab up`. --captures: what passed all interfaces while \
+     something failed is kept in this folder.\n\
      lab test examples/lab/two-switches.yaml --junit results.xml",
     Action::Run(lab::test),
 );

@@ -19,6 +19,8 @@ const PIECE: usize = 256 * 1024;
 
 /// Until when, and what.
 pub struct Limits<'a> {
+    /// From when on, in nanoseconds from 1970: now, or when the capture was opened at the earliest.
+    pub start_ns: u64,
     /// Set from outside, it ends the capture.
     pub stop: &'a AtomicBool,
     /// When it ends.
@@ -43,7 +45,7 @@ pub struct Count {
 }
 
 impl Capture<'_> {
-    /// Writes what passes from now on, and at the end what became of it. What is written can be read at every moment, up to the
+    /// Writes what passes, and at the end what became of it. What is written can be read at every moment, up to the
     /// last whole block.
     ///
     /// # Errors
@@ -51,7 +53,6 @@ impl Capture<'_> {
     pub fn write(&mut self, out: &mut dyn Write, limits: &Limits<'_>) -> Result<Vec<Count>> {
         let filter = Filter::compile(limits.filter, LONGEST as u32)
             .map_err(|text| Error::Refused(format!("the filter '{}': {text}", limits.filter)))?;
-        let start_ns = now_ns();
         let mut written = vec![0; self.places.len()];
         let mut blocks = Vec::new();
         blocks::section(&mut blocks, PROGRAM);
@@ -74,8 +75,8 @@ impl Capture<'_> {
         };
         flush()?;
         let mut each = |seen: &Seen| {
-            // From before: of another capture with these sockets.
-            if seen.timestamp_ns < start_ns || !filter.passes(&seen.data, seen.original) {
+            // The sockets were open before.
+            if seen.timestamp_ns < limits.start_ns || !filter.passes(&seen.data, seen.original) {
                 return Ok(true);
             }
             let full = {
@@ -98,7 +99,7 @@ impl Capture<'_> {
             let (received, dropped) = counts[told.len()];
             let accepted = written[told.len()];
             let statistics = Statistics {
-                start_ns,
+                start_ns: limits.start_ns,
                 end_ns,
                 received,
                 accepted,

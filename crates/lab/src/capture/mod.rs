@@ -1,6 +1,7 @@
 //! What passes interfaces of a network that is up, of many nodes at once, in the order of time.
 
 mod file;
+mod kept;
 mod places;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::running::Running;
 
 pub use file::{Count, Limits, PROGRAM};
+pub use kept::{Keeping, Kept};
 pub use places::{Place, all, places};
 
 /// Longest frame that is kept whole, in bytes: more than any has, those of the kernel's own segmentation too.
@@ -36,7 +38,6 @@ pub struct Capture<'a> {
     running: &'a Running,
     places: Vec<Place>,
     sockets: Vec<Socket>,
-    epoll: Epoll,
     /// Frames that were read and not yet given, by time and in the order of reading.
     waiting: BTreeMap<(u64, u64), Seen>,
     read: u64,
@@ -64,7 +65,6 @@ impl<'a> Capture<'a> {
     /// # Errors
     /// The network has gone, no descriptor is free, or the kernel does not tell times.
     pub fn open(running: &'a Running, places: Vec<Place>) -> Result<Self> {
-        let epoll = Epoll::new()?;
         let mut sockets: Vec<Socket> = Vec::new();
         for place in &places {
             let index = running.nodes()[place.node].interfaces[place.interface].index;
@@ -79,14 +79,12 @@ impl<'a> Capture<'a> {
                 }
                 Ok(socket)
             })?;
-            epoll.add(&socket, sockets.len() as u64)?;
             sockets.push(socket);
         }
         Ok(Self {
             running,
             places,
             sockets,
-            epoll,
             waiting: BTreeMap::new(),
             read: 0,
             buffer: vec![0; LONGEST],
@@ -125,6 +123,10 @@ impl<'a> Capture<'a> {
         pause: &mut dyn FnMut() -> Result<()>,
     ) -> Result<()> {
         let mut ready = Vec::new();
+        let mut epoll = Epoll::new()?;
+        for (number, socket) in (0..).zip(&self.sockets) {
+            epoll.add(socket, number)?;
+        }
         loop {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             let gone = !self.running.is_alive();
@@ -137,8 +139,7 @@ impl<'a> Capture<'a> {
                 last
             });
             let limit = if over { Duration::ZERO } else { PAUSE };
-            self.epoll
-                .wait(&mut ready, Some(limit.min(left.unwrap_or(limit))))?;
+            epoll.wait(&mut ready, Some(limit.min(left.unwrap_or(limit))))?;
             let mut complete = match last {
                 Some(last) => last,
                 None => now_ns().saturating_sub(LATE.as_nanos() as u64),
