@@ -11,6 +11,7 @@
 pub mod build;
 pub mod builder;
 pub mod capture;
+pub mod drops;
 pub mod error;
 pub mod file;
 pub mod graph;
