@@ -1,9 +1,8 @@
 //! What is expected of a network, tried.
 
-use std::io::{Read as _, Seek as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -11,11 +10,9 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use crate::capture::{Keeping, Kept};
 use crate::error::{Error, Result};
 use crate::file::{CommandExpectation, Expectation, PingExpectation, Time};
+use crate::outside::{self, Output};
 use crate::ping;
 use crate::running::{Counters, Running};
-
-/// Between two looks at a command.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// How long an answer to one of all may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
@@ -60,7 +57,7 @@ pub fn test(
         .iter()
         .partition(|e| matches!(e, Expectation::NoDrops(_)));
     for expectation in first.into_iter().chain(last) {
-        go_on(stop)?;
+        outside::go_on(stop)?;
         let start = Instant::now();
         let name = expectation.words();
         let holds = || match expectation {
@@ -170,58 +167,25 @@ fn drops(running: &Running, names: &[String], before: &[Vec<Counters>]) -> Resul
     Ok((!found.is_empty()).then(|| format!("dropped: {}", found.join(", "))))
 }
 
-fn go_on(stop: &AtomicBool) -> Result<()> {
-    match stop.load(Ordering::Relaxed) {
-        true => Err(Error::Refused("interrupted".into())),
-        false => Ok(()),
-    }
-}
-
 fn command(
     running: &Running,
     expected: &CommandExpectation,
     stop: &AtomicBool,
 ) -> Result<Option<String>> {
-    // A file takes any amount without anybody reading meanwhile.
-    let output = nix::sys::memfd::memfd_create(c"output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC);
-    let mut output =
-        std::fs::File::from(output.map_err(|e| Error::io("make a file in memory", e))?);
-    let copy = || {
-        output
-            .try_clone()
-            .map_err(|e| Error::io("copy a descriptor", e))
-    };
+    let output = Output::new()?;
     let mut command = Command::new("/bin/sh");
     command
         .args(["-c", &expected.command.0])
         .stdin(Stdio::null())
-        .stdout(copy()?)
-        .stderr(copy()?);
+        .stdout(output.stdio()?)
+        .stderr(output.stdio()?);
     let mut child = running.spawn(&expected.on, &mut command)?;
     let end = Instant::now() + expected.limit.0;
-    let status = loop {
-        match child
-            .try_wait()
-            .map_err(|e| Error::io("wait for a command", e))?
-        {
-            Some(status) => break status,
-            None if Instant::now() >= end => {
-                // It may have ended just now; else it ends with the network at the latest.
-                let _ = child.kill().and_then(|()| child.wait().map(|_| ()));
-                return Ok(Some(format!("it has not ended within {}", expected.limit)));
-            }
-            None => {
-                go_on(stop)?;
-                std::thread::sleep(PAUSE);
-            }
-        }
+    let Some(status) = outside::wait(&mut child, end, stop)? else {
+        outside::end(&mut child);
+        return Ok(Some(format!("it has not ended within {}", expected.limit)));
     };
-    let mut text = Vec::new();
-    output
-        .rewind()
-        .and_then(|()| output.take(MOST_OUTPUT).read_to_end(&mut text))
-        .map_err(|e| Error::io("read a command's output", e))?;
-    let text = String::from_utf8_lossy(&text);
+    let text = output.read(MOST_OUTPUT)?;
     if status.code() != Some(expected.status.into()) {
         let how = status
             .code()
