@@ -195,6 +195,8 @@ pub static COMMANDS: &[Command] = &[
     lab::PING,
     lab::PINGALL,
     lab::CAPTURE,
+    lab::DROPS,
+    lab::IPERF,
     lab::TEST,
     lab::CHECK,
     lab::GRAPH,

@@ -4,7 +4,9 @@
 
 mod capture;
 mod cycles;
+mod drops;
 mod examples;
+mod iperf;
 mod kills;
 mod network;
 mod refused;

@@ -2,6 +2,7 @@
 
 mod capture;
 mod look;
+mod measure;
 mod options;
 mod programs;
 mod test;
@@ -23,6 +24,7 @@ use options::Taken;
 
 pub use capture::capture;
 pub use look::{check, graph, ping, pingall, ps, schema};
+pub use measure::{drops, iperf};
 pub use programs::{exec, shell};
 pub use test::test;
 
@@ -45,6 +47,10 @@ pub const TEST: &str = "FILE [--plain] [--name NAME] [--junit FILE] [--captures 
 /// Words after `lab capture`.
 pub const CAPTURE: &str =
     "[-n NAME] [NODE[:INTERFACE]… | --all] [-w FILE] [--seconds N] [--count N] [--filter EXPR]";
+/// Words after `lab drops`.
+pub const DROPS: &str = "[-n NAME] [NODE…]";
+/// Words after `lab iperf`.
+pub const IPERF: &str = "[-n NAME] NODE NODE [--seconds N] [--udp] [--rate R]";
 /// Words after `lab check`.
 pub const CHECK: &str = "FILE";
 /// Words after `lab graph`.

@@ -107,6 +107,22 @@ pub(super) const CAPTURE: Command = command(
     Action::Run(lab::capture),
 );
 
+pub(super) const DROPS: Command = command(
+    "lab drops",
+    &[words(lab::DROPS, Labs::Nodes(usize::MAX))],
+    "where the kernel dropped packets since the network came up, and why",
+    "At interfaces, in queues and in the nodes' stacks; only what is not zero.",
+    Action::Run(lab::drops),
+);
+
+pub(super) const IPERF: Command = command(
+    "lab iperf",
+    &[words(lab::IPERF, Labs::Nodes(2))],
+    "how much passes from a node to another one, by iperf3: by TCP for 5 s, or N; --udp: by UDP, with R (1Mbit/s)",
+    "lab iperf h1 h2 --udp --rate 10Mbit/s",
+    Action::Run(lab::iperf),
+);
+
 pub(super) const TEST: Command = command(
     "lab test",
     &[words(lab::TEST, Labs::File)],
