@@ -81,6 +81,10 @@ pub enum Labs {
     Nodes(usize),
     /// Interfaces of nodes, any number.
     Places,
+    /// A network, and a file behind `-o`.
+    Saved,
+    /// A file and a network.
+    FileAndName,
     /// Nothing to offer.
     Nothing,
 }

@@ -198,6 +198,8 @@ pub static COMMANDS: &[Command] = &[
     lab::DROPS,
     lab::IPERF,
     lab::TEST,
+    lab::SAVE,
+    lab::DIFF,
     lab::CHECK,
     lab::GRAPH,
     lab::CLEAN,

@@ -10,10 +10,14 @@ impl Completion {
         let mut found = match (what, given) {
             (Labs::Command, []) => words(lab_names().into_iter()),
             (_, [.., "-n"]) => words(up().iter().map(String::as_str)),
-            (Labs::File, _) => Candidates {
+            (Labs::File, _)
+            | (Labs::FileAndName, [])
+            | (Labs::Saved, [.., "-o"])
+            | (Labs::Places, [.., "-w"]) => Candidates {
                 words: files::names(word, false),
                 ..Candidates::default()
             },
+            (Labs::FileAndName, [_]) | (Labs::Saved, []) => words(up().iter().map(String::as_str)),
             (Labs::Names, given) => {
                 let names = up();
                 words(
@@ -30,10 +34,6 @@ impl Completion {
                     None => Candidates::default(),
                 }
             }
-            (Labs::Places, [.., "-w"]) => Candidates {
-                words: files::names(word, false),
-                ..Candidates::default()
-            },
             (Labs::Places, given) => {
                 let places = network(given).0.map(|network| places(&network));
                 words(places.iter().flatten().map(String::as_str))

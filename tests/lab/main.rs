@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod capture;
+mod compare;
 mod cycles;
 mod drops;
 mod examples;

@@ -11,6 +11,7 @@
 pub mod build;
 pub mod builder;
 pub mod capture;
+pub mod differ;
 pub mod drops;
 pub mod error;
 pub mod file;
@@ -22,6 +23,7 @@ pub mod ping;
 pub mod plan;
 mod programs;
 pub mod running;
+pub mod save;
 pub mod state;
 pub mod test;
 

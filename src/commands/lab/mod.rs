@@ -1,6 +1,7 @@
 //! `lab …`: emulated networks. What they are and how they come to be is in the crate of that name.
 
 mod capture;
+mod compare;
 mod look;
 mod measure;
 mod options;
@@ -23,6 +24,7 @@ use crate::failure::Failure;
 use options::Taken;
 
 pub use capture::capture;
+pub use compare::{diff, save};
 pub use look::{check, graph, ping, pingall, ps, schema};
 pub use measure::{drops, iperf};
 pub use programs::{exec, shell};
@@ -51,6 +53,10 @@ pub const CAPTURE: &str =
 pub const DROPS: &str = "[-n NAME] [NODE…]";
 /// Words after `lab iperf`.
 pub const IPERF: &str = "[-n NAME] NODE NODE [--seconds N] [--udp] [--rate R]";
+/// Words after `lab save`.
+pub const SAVE: &str = "[NAME] [-o FILE]";
+/// Words after `lab diff`.
+pub const DIFF: &str = "FILE [NAME]";
 /// Words after `lab check`.
 pub const CHECK: &str = "FILE";
 /// Words after `lab graph`.
@@ -101,18 +107,20 @@ fn read(context: &mut Context, taken: &Taken) -> Result<File, Failure> {
     let path = taken.file()?;
     let checked = File::read(Path::new(path))?;
     warn(context, path, &checked.warnings)?;
-    let mut file = checked.file;
-    if let Some(name) = taken.value("--name") {
-        file.name = Some(name.to_owned().into());
-        file = file
-            .check()
-            .map_err(|problems| {
-                let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
-                Failure::usage(problems.join("\n"))
-            })?
-            .file;
+    match taken.value("--name") {
+        Some(name) => named(checked.file, name),
+        None => Ok(checked.file),
     }
-    Ok(file)
+}
+
+/// A file under another name.
+fn named(mut file: File, name: &str) -> Result<File, Failure> {
+    file.name = Some(name.to_owned().into());
+    let checked = file.check().map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        Failure::usage(problems.join("\n"))
+    })?;
+    Ok(checked.file)
 }
 
 fn warn(context: &mut Context, path: &str, warnings: &[Problem]) -> Result<(), Failure> {

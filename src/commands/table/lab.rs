@@ -133,6 +133,22 @@ pub(super) const TEST: Command = command(
     Action::Run(lab::test),
 );
 
+pub(super) const SAVE: Command = command(
+    "lab save",
+    &[words(lab::SAVE, Labs::Saved)],
+    "the file of a network that is up",
+    "`lab up` makes the same network of it. What the network is expected to do is not in it.",
+    Action::Run(lab::save),
+);
+
+pub(super) const DIFF: Command = command(
+    "lab diff",
+    &[words(lab::DIFF, Labs::FileAndName)],
+    "what is different between a file and the network that is up; success is that nothing is",
+    "What was changed in the network by hand since it came up is not looked at.",
+    Action::Run(lab::diff),
+);
+
 pub(super) const CHECK: Command = command(
     "lab check",
     &[words(lab::CHECK, Labs::File)],
