@@ -81,6 +81,8 @@ pub enum Labs {
     Nodes(usize),
     /// Interfaces of nodes, any number.
     Places,
+    /// A node, a file or a network.
+    Shell,
     /// A network, and a file behind `-o`.
     Saved,
     /// A file and a network.

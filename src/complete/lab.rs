@@ -17,6 +17,16 @@ impl Completion {
                 words: files::names(word, false),
                 ..Candidates::default()
             },
+            (Labs::Shell, [] | ["-n", _]) => {
+                let mut found = words(up().iter().map(String::as_str));
+                let network = network(given).0;
+                let nodes = network.iter().flat_map(|network| network.nodes());
+                found
+                    .words
+                    .extend(words(nodes.map(|node| node.name.as_str())).words);
+                found.words.extend(files::names(word, false));
+                found
+            }
             (Labs::FileAndName, [_]) | (Labs::Saved, []) => words(up().iter().map(String::as_str)),
             (Labs::Names, given) => {
                 let names = up();

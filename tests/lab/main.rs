@@ -4,6 +4,7 @@
 
 mod capture;
 mod compare;
+mod console;
 mod cycles;
 mod drops;
 mod examples;

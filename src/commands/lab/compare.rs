@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lab::differ::{Difference, differences};
-use lab::{File, Plan, Running};
+use lab::{File, Plan};
 use serde_json::{Value, json};
 
 use super::options::Taken;
@@ -16,8 +16,8 @@ use crate::failure::Failure;
 pub fn save(context: &mut Context, args: &Args) -> Outcome {
     let taken = Taken::new(context, args, "save", SAVE, &["-o"], &[])?;
     let network = match taken.words.as_slice() {
-        [] => Running::only()?,
-        [name] => Running::find(name)?,
+        [] => taken.named(None)?,
+        [name] => taken.named(Some(name))?,
         [_, word, ..] => return Err(taken.refuse(&format!("'{word}' has no meaning here."))),
     };
     let document = lab::save::document(network.plan());
@@ -35,8 +35,8 @@ pub fn save(context: &mut Context, args: &Args) -> Outcome {
 pub fn diff(context: &mut Context, args: &Args) -> Outcome {
     let taken = Taken::new(context, args, "diff", DIFF, &[], &[])?;
     let (path, network) = match taken.words.as_slice() {
-        [path] => (path, Running::only()?),
-        [path, name] => (path, Running::find(name)?),
+        [path] => (path, taken.named(None)?),
+        [path, name] => (path, taken.named(Some(name))?),
         [] => return Err(taken.refuse("Which file?")),
         [_, _, word, ..] => return Err(taken.refuse(&format!("'{word}' has no meaning here."))),
     };

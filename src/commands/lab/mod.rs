@@ -2,6 +2,7 @@
 
 mod capture;
 mod compare;
+mod console;
 mod look;
 mod measure;
 mod options;
@@ -39,7 +40,7 @@ pub const PS: &str = "[-n NAME]";
 /// Words after `lab exec`.
 pub const EXEC: &str = "[-n NAME] NODE PROGRAM [WORDS]";
 /// Words after `lab shell`.
-pub const SHELL: &str = "[-n NAME] NODE";
+pub const SHELL: &str = "[-n NAME] NODE | FILE [--plain] | NETWORK";
 /// Words after `lab ping`.
 pub const PING: &str = "[-n NAME] NODE NODE|ADDRESS [-c N]";
 /// Words after `lab pingall`.
@@ -186,7 +187,7 @@ pub fn down(context: &mut Context, args: &Args) -> Outcome {
                 .filter_map(|name| Running::find(name).ok()),
         );
     } else if taken.words.is_empty() {
-        networks.push(Running::only()?);
+        networks.push(taken.named(None)?);
     } else {
         // All of them are there, or none is taken down.
         for name in &taken.words {

@@ -20,6 +20,8 @@ pub struct Taken {
     usage: &'static str,
     values: Vec<(String, String)>,
     flags: Vec<String>,
+    /// The network that is meant if none is named.
+    usual: Option<String>,
     /// What is no option.
     pub words: Vec<String>,
 }
@@ -40,6 +42,7 @@ impl Taken {
             usage,
             values: Vec::new(),
             flags: Vec::new(),
+            usual: context.session.network.clone(),
             words: Vec::new(),
         };
         if typed.help {
@@ -137,11 +140,21 @@ impl Taken {
         }
     }
 
-    /// The network of `-n`, or the only one.
+    /// The network of `-n`, or the one that is meant without.
     pub fn network(&self) -> Result<Running, Failure> {
-        Ok(match self.value("-n") {
-            Some(name) => Running::find(name)?,
-            None => Running::only()?,
-        })
+        self.named(self.value("-n"))
     }
+
+    /// The network of this name, or the one that is meant without.
+    pub fn named(&self, name: Option<&str>) -> Result<Running, Failure> {
+        named(name.or(self.usual.as_deref()))
+    }
+}
+
+/// The network of this name, or the only one.
+pub fn named(name: Option<&str>) -> Result<Running, Failure> {
+    Ok(match name {
+        Some(name) => Running::find(name)?,
+        None => Running::only()?,
+    })
 }

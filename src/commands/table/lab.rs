@@ -75,9 +75,11 @@ pub(super) const EXEC: Command = command(
 
 pub(super) const SHELL: Command = command(
     "lab shell",
-    &[words(lab::SHELL, Labs::Nodes(1))],
-    "a shell on a node ($SHELL, or /bin/sh)",
-    "",
+    &[words(lab::SHELL, Labs::Shell)],
+    "a shell on a node ($SHELL, or /bin/sh); of a file: bring it up, take commands for it, and take it down at the end",
+    "With a file or a network's name lines are `NODE COMMAND`, or a command of `lab` without that word; `help` says more. Lines of a pipe\n\
+     are run until one fails. --plain as of `lab up`.\n\
+     lab shell examples/lab/two-switches.yaml",
     Action::Run(lab::shell),
 );
 
