@@ -195,6 +195,7 @@ pub static COMMANDS: &[Command] = &[
     lab::PING,
     lab::PINGALL,
     lab::CAPTURE,
+    lab::TRACE,
     lab::DROPS,
     lab::IPERF,
     lab::TEST,

@@ -130,11 +130,9 @@ fn a_person_gets_a_prompt_completion_and_a_second_chance() {
         command.env("TERM", "xterm").env("HOME", place.path(""));
         command
     };
-    let options = Options {
-        timeout_ms: Some(LIMIT.as_millis() as u64),
-        strip_ansi_escape_codes: true,
-        ..Options::default()
-    };
+    let options = Options::new()
+        .timeout_ms(u64::try_from(LIMIT.as_millis()).ok())
+        .strip_ansi_escape_codes(true);
     let mut session = spawn_with_options(command, options).expect("a terminal");
     let prompt = format!("{}> ", place.name);
     session.exp_string("h1, h2, s1.").expect("a greeting");

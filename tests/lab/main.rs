@@ -13,3 +13,4 @@ mod kills;
 mod network;
 mod refused;
 mod size;
+mod trace;

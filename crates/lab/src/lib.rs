@@ -26,6 +26,7 @@ pub mod running;
 pub mod save;
 pub mod state;
 pub mod test;
+pub mod trace;
 
 pub use build::{Options, up};
 pub use builder::Lab;

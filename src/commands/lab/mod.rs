@@ -8,6 +8,7 @@ mod measure;
 mod options;
 mod programs;
 mod test;
+mod trace;
 
 use std::path::Path;
 use std::time::Instant;
@@ -30,6 +31,7 @@ pub use look::{check, graph, ping, pingall, ps, schema};
 pub use measure::{drops, iperf};
 pub use programs::{exec, shell};
 pub use test::test;
+pub use trace::trace;
 
 /// Words after `lab up`.
 pub const UP: &str = "FILE [--plain] [--name NAME]";
@@ -58,6 +60,8 @@ pub const IPERF: &str = "[-n NAME] NODE NODE [--seconds N] [--udp] [--rate R]";
 pub const SAVE: &str = "[NAME] [-o FILE]";
 /// Words after `lab diff`.
 pub const DIFF: &str = "FILE [NAME]";
+/// Words after `lab trace`.
+pub const TRACE: &str = "[-n NAME] NODE NODE|ADDRESS";
 /// Words after `lab check`.
 pub const CHECK: &str = "FILE";
 /// Words after `lab graph`.

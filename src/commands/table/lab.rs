@@ -109,6 +109,15 @@ pub(super) const CAPTURE: Command = command(
     Action::Run(lab::capture),
 );
 
+pub(super) const TRACE: Command = command(
+    "lab trace",
+    &[words(lab::TRACE, Labs::Nodes(2))],
+    "send one echo request from a node to another one, or to an address, and tell at which interfaces it and its answer were seen",
+    "Success is an answer; else it says where it was last seen.\n\
+     lab trace h1 h2",
+    Action::Run(lab::trace),
+);
+
 pub(super) const DROPS: Command = command(
     "lab drops",
     &[words(lab::DROPS, Labs::Nodes(usize::MAX))],
