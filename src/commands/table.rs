@@ -198,6 +198,7 @@ pub static COMMANDS: &[Command] = &[
     lab::TRACE,
     lab::DROPS,
     lab::IPERF,
+    lab::GDB,
     lab::TEST,
     lab::SAVE,
     lab::DIFF,

@@ -6,6 +6,7 @@ mod capture;
 mod compare;
 mod console;
 mod cycles;
+mod debug;
 mod drops;
 mod examples;
 mod iperf;

@@ -29,7 +29,7 @@ pub use capture::capture;
 pub use compare::{diff, save};
 pub use look::{check, graph, ping, pingall, ps, schema};
 pub use measure::{drops, iperf};
-pub use programs::{exec, shell};
+pub use programs::{exec, gdb, shell};
 pub use test::test;
 pub use trace::trace;
 
@@ -62,6 +62,8 @@ pub const SAVE: &str = "[NAME] [-o FILE]";
 pub const DIFF: &str = "FILE [NAME]";
 /// Words after `lab trace`.
 pub const TRACE: &str = "[-n NAME] NODE NODE|ADDRESS";
+/// Words after `lab gdb`.
+pub const GDB: &str = "[-n NAME] NODE [PID] [-- WORDS]";
 /// Words after `lab check`.
 pub const CHECK: &str = "FILE";
 /// Words after `lab graph`.

@@ -1,13 +1,13 @@
-//! Programs on nodes: `exec` and `shell`.
+//! Programs on nodes: `exec`, `shell` and `gdb`.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use lab::{Plan, Running};
 
 use super::options::{self, Taken};
-use super::{EXEC, SHELL, bring_up, console, read};
+use super::{EXEC, GDB, SHELL, bring_up, console, read};
 use crate::commands::args::Args;
 use crate::commands::container::interruptible;
 use crate::commands::words::Words;
@@ -88,6 +88,33 @@ fn of_network(
     Ok((options::named(Some(&words[1]))?, rest))
 }
 
+/// `lab gdb [-n NAME] NODE [PID] [-- WORDS]`
+pub fn gdb(context: &mut Context, args: &Args) -> Outcome {
+    let usage =
+        |text: &str| Failure::usage(format!("{text}\nUsage: lab gdb {GDB}").trim().to_owned());
+    let (network, words) = of_network(context, args, GDB, &usage)?;
+    let Some((node, words)) = words.split_first() else {
+        return Err(usage("On which node?"));
+    };
+    let (pid, words) = match words.split_first() {
+        Some((word, rest)) if word != "--" => match word.parse() {
+            Ok(pid) => (Some(pid), rest),
+            Err(_) => return Err(usage(&format!("'{word}' is no PID."))),
+        },
+        _ => (None, words),
+    };
+    let words = words.strip_prefix(&["--".to_owned()][..]).unwrap_or(words);
+    let process = network.to_debug(node, pid)?;
+    lab::outside::need("gdb", "gdb")?;
+    let what = format!("gdb at {} ({})", process.pid, process.command);
+    // Not in the node: it is to see the machine's files of debugging symbols, and its own.
+    attend(context, &what, || {
+        let mut command = Command::new("gdb");
+        command.args(["-p", &process.pid.to_string()]).args(words);
+        Ok(command.spawn()?)
+    })
+}
+
 /// Runs a program on a node with our terminal, or whatever input and output are, and takes its exit status over.
 pub(super) fn run(
     context: &mut Context,
@@ -95,13 +122,21 @@ pub(super) fn run(
     node: &str,
     command: &mut Command,
 ) -> Outcome {
-    context.out.flush()?;
     let program = command.get_program().to_string_lossy().into_owned();
+    attend(context, &format!("{program} on {node}"), || {
+        Ok(network.spawn(node, command)?)
+    })
+}
+
+/// Starts a program and stays with it to its end.
+fn attend(
+    context: &mut Context,
+    what: &str,
+    start: impl FnOnce() -> Result<Child, Failure>,
+) -> Outcome {
+    context.out.flush()?;
     // An interrupt that is typed reaches the program by itself; we go on to tell how it ended.
-    let status = interruptible(context, |_, _| {
-        let mut child = network.spawn(node, command)?;
-        Ok(child.wait()?)
-    })?;
+    let status = interruptible(context, |_, _| Ok(start()?.wait()?))?;
     if status.success() {
         return Ok(Report::written());
     }
@@ -111,7 +146,7 @@ pub(super) fn run(
         (None, None) => (status.to_string(), 1),
     };
     Err(Failure::Ended {
-        text: format!("{program} on {node} {how}."),
+        text: format!("{what} {how}."),
         code: u8::try_from(code).unwrap_or(1),
     })
 }

@@ -134,6 +134,15 @@ pub(super) const IPERF: Command = command(
     Action::Run(lab::iperf),
 );
 
+pub(super) const GDB: Command = command(
+    "lab gdb",
+    &[words(lab::GDB, Labs::Nodes(1))],
+    "attach gdb to the DPDK program of a node, or to the process that is named; WORDS are gdb's own",
+    "The program stands still until gdb leaves it.\n\
+     lab gdb fwd -- -batch -ex 'thread apply all backtrace'",
+    Action::Run(lab::gdb),
+);
+
 pub(super) const TEST: Command = command(
     "lab test",
     &[words(lab::TEST, Labs::File)],
