@@ -75,6 +75,7 @@ iputils-ping|tests|ping through a panel|cmd:ping|ping
 tshark|tests|reads the captures that SPP wrote|cmd:tshark|tshark (Wireshark's command line)
 lz4|tests|unpacks the captures that SPP wrote|cmd:lz4|lz4
 zstd|tests|unpacks them, too|cmd:zstd|zstd
+gdb|tests|looks into a DPDK program of an emulated network|cmd:gdb|gdb
 bubblewrap|tests|a container around a DPDK process|cmd:bwrap|bubblewrap
 qemu-system-x86|tests|virtual machines as vhost-user peers|cmd:qemu-system-x86_64|QEMU 7 or newer
 chromium|tests|the panel's page is tried in a real browser|cmd:chromium|Chromium, as 'chromium' in the PATH

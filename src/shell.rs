@@ -17,7 +17,7 @@ use rustyline::validate::Validator;
 use rustyline::{CompletionType, Editor, Helper};
 
 use crate::commands;
-use crate::complete::Completion;
+use crate::complete::{Candidates, Completion};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::session::history::settings;
@@ -26,25 +26,87 @@ const WELCOME: &str = "Welcome to the SPP CLI. Type `help` or `?` to list comman
 /// Lines beginning with these are remembered, but are no occasion to write the history.
 const UNWRITTEN: [&str; 4] = ["bye", "exit", "history", "redo"];
 
+/// What lines are typed for.
+pub trait Room {
+    /// Says what it has to say before the first line.
+    fn begin(&mut self, context: &mut Context) -> Result<(), Failure>;
+    /// What stands before a line.
+    fn prompt(&self, context: &Context) -> String;
+    /// What offers words: is given the line up to the cursor.
+    fn offers(&self, context: &Context) -> Offers;
+    /// Carries out a line.
+    fn run(&mut self, context: &mut Context, line: &str) -> Result<(), Failure>;
+    /// What the end of the input (Ctrl-D) stands for.
+    fn end(&mut self, context: &mut Context) -> Result<(), Failure>;
+    /// No further line is wanted.
+    fn is_over(&self, context: &Context) -> bool;
+}
+
+/// Gives candidates for the last word of a line.
+pub type Offers = Box<dyn Fn(&str) -> Candidates>;
+
+/// All commands.
+struct Whole;
+
+impl Room for Whole {
+    fn begin(&mut self, context: &mut Context) -> Result<(), Failure> {
+        writeln!(context.out, "{WELCOME}")?;
+        if let Err(failure) = context.client.processes() {
+            context.print_failure("", &failure);
+        }
+        Ok(())
+    }
+
+    fn prompt(&self, context: &Context) -> String {
+        context.session.config.get("prompt").to_owned()
+    }
+
+    fn offers(&self, context: &Context) -> Offers {
+        let completion = Completion::new(&context.client, &context.session);
+        Box::new(move |head| completion.complete(head))
+    }
+
+    fn run(&mut self, context: &mut Context, line: &str) -> Result<(), Failure> {
+        commands::execute(context, line)
+    }
+
+    fn end(&mut self, context: &mut Context) -> Result<(), Failure> {
+        commands::execute(context, "exit")
+    }
+
+    fn is_over(&self, context: &Context) -> bool {
+        context.leave
+    }
+}
+
 /// Reads and runs lines until the user leaves. Commands that fail do not end it.
 pub fn run(context: &mut Context) -> Result<(), Failure> {
+    stay(context, &mut Whole)
+}
+
+/// Reads lines and runs them in a room until it is left.
+pub fn stay(context: &mut Context, room: &mut dyn Room) -> Result<(), Failure> {
     // Outside the line editor Ctrl-C ends the command that runs, not the shell.
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&context.interrupt))?;
+    let interrupt = Arc::clone(&context.interrupt);
+    let signal = signal_hook::flag::register(signal_hook::consts::SIGINT, interrupt)?;
+    let result = lines(context, room);
+    signal_hook::low_level::unregister(signal);
+    result
+}
+
+fn lines(context: &mut Context, room: &mut dyn Room) -> Result<(), Failure> {
     let mut editor: Editor<LineHelper, FileHistory> =
         Editor::with_config(settings()).map_err(no_terminal)?;
     editor.set_completion_type(CompletionType::List);
     let history = History::open(context, &mut editor);
-    writeln!(context.out, "{WELCOME}")?;
-    if let Err(failure) = context.client.processes() {
-        context.print_failure("", &failure);
-    }
+    room.begin(context)?;
     context.out.flush()?;
-    while !context.leave {
+    while !room.is_over(context) {
         // The controller, the configuration or the plugins may be others by now.
         editor.set_helper(Some(LineHelper {
-            completion: Completion::new(&context.client, &context.session),
+            offers: room.offers(context),
         }));
-        match editor.readline(context.session.config.get("prompt")) {
+        match editor.readline(&room.prompt(context)) {
             Ok(line) => {
                 context.interrupt.store(false, Ordering::Relaxed);
                 if !line.trim().is_empty() {
@@ -52,12 +114,12 @@ pub fn run(context: &mut Context) -> Result<(), Failure> {
                         .add_history_entry(line.as_str())
                         .map_err(no_terminal)?;
                 }
-                run_line(context, &line)?;
+                run_line(context, room, &line)?;
                 history.write(context, &mut editor, &line);
             }
             Err(ReadlineError::Interrupted) => {}
             Err(ReadlineError::Eof) => {
-                commands::execute(context, "exit")?;
+                room.end(context)?;
             }
             Err(error) => return Err(no_terminal(error)),
         }
@@ -65,8 +127,8 @@ pub fn run(context: &mut Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn run_line(context: &mut Context, line: &str) -> Result<(), Failure> {
-    match commands::execute(context, line) {
+fn run_line(context: &mut Context, room: &mut dyn Room, line: &str) -> Result<(), Failure> {
+    match room.run(context, line) {
         Ok(()) => {}
         // Without an output there is no use in going on.
         Err(failure @ Failure::Output(_)) => return Err(failure),
@@ -140,7 +202,7 @@ impl History {
 
 /// Ties completion to the line editor.
 struct LineHelper {
-    completion: Completion,
+    offers: Offers,
 }
 
 impl Completer for LineHelper {
@@ -152,7 +214,7 @@ impl Completer for LineHelper {
         position: usize,
         _context: &rustyline::Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let found = self.completion.complete(&line[..position]);
+        let found = (self.offers)(&line[..position]);
         let mut pairs: Vec<Pair> = found
             .words
             .into_iter()

@@ -79,6 +79,14 @@ pub enum Labs {
     Names,
     /// Nodes of a network, this many.
     Nodes(usize),
+    /// Interfaces of nodes, any number.
+    Places,
+    /// A node, a file or a network.
+    Shell,
+    /// A network, and a file behind `-o`.
+    Saved,
+    /// A file and a network.
+    FileAndName,
     /// Nothing to offer.
     Nothing,
 }

@@ -27,4 +27,6 @@ pub struct Session {
     pub plugins: Plugins,
     /// Earlier lines.
     pub history: History,
+    /// The network that commands of `lab` are about if they name none: that of the shell in which they are typed.
+    pub network: Option<String>,
 }

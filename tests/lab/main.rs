@@ -2,10 +2,17 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod capture;
+mod compare;
+mod console;
 mod cycles;
+mod debug;
+mod drops;
 mod examples;
+mod iperf;
 mod kills;
 mod network;
 mod refused;
 mod size;
+mod trace;
 mod user;

@@ -32,6 +32,18 @@ impl Place {
         path.display().to_string()
     }
 
+    /// A file with the text of a program: the path.
+    pub fn script(&self, text: &str) -> String {
+        let path = self.path("script");
+        std::fs::write(&path, text).expect("the file is written");
+        path
+    }
+
+    /// A path of a file of this test's.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
     fn state(&self) -> PathBuf {
         self.folder.join("state")
     }

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod blocks;
 mod classic;
 mod error;
 mod ng;

@@ -1,24 +1,11 @@
 //! The parts of a file one by one, for who writes it by himself: what stands first, packets, what
 //! stands last. Byte order is little-endian; times are microseconds in pcap, nanoseconds in pcapng.
 
-use crate::ETHERNET;
+use crate::blocks;
 use crate::classic::{self, RECORD};
-use crate::ng::{BYTE_ORDER, ENHANCED, INTERFACE, OPTION_END, OPTION_TSRESOL, SECTION};
+use crate::ng::{ENHANCED, OPTION_END};
 use crate::reader::{Format, NANOS};
 
-const STATISTICS: u32 = 5;
-
-const OPTION_SECTION_PROGRAM: u16 = 4;
-const OPTION_NAME: u16 = 2;
-const OPTION_FILTER: u16 = 11;
-const OPTION_START_TIME: u16 = 2;
-const OPTION_END_TIME: u16 = 3;
-const OPTION_RECEIVED: u16 = 4;
-const OPTION_DROPPED: u16 = 5;
-const OPTION_ACCEPTED: u16 = 6;
-
-/// The resolution of times: 10 to the power of minus that.
-const NANOSECONDS: u8 = 9;
 /// Bytes of an enhanced packet block before the packet, and after it and its padding.
 const BEFORE: usize = 28;
 const AFTER: usize = 4;
@@ -67,7 +54,7 @@ pub(crate) fn number(into: &mut Vec<u8>, value: u32) {
     into.extend_from_slice(&value.to_le_bytes());
 }
 
-fn time(value: u64) -> [u8; 8] {
+pub(crate) fn time(value: u64) -> [u8; 8] {
     let mut bytes = [0; 8];
     bytes[..4].copy_from_slice(&((value >> 32) as u32).to_le_bytes());
     bytes[4..].copy_from_slice(&(value as u32).to_le_bytes());
@@ -101,26 +88,8 @@ impl Format {
             return classic::file_header(interface.snaplen).to_vec();
         }
         let mut file = Vec::new();
-        let mut body = Vec::new();
-        number(&mut body, BYTE_ORDER);
-        number(&mut body, 1); // version 1.0
-        body.extend_from_slice(&u64::MAX.to_le_bytes()); // a section of unknown length
-        option(
-            &mut body,
-            OPTION_SECTION_PROGRAM,
-            interface.program.as_bytes(),
-        );
-        block(&mut file, SECTION, &body);
-        body.clear();
-        number(&mut body, ETHERNET.into());
-        number(&mut body, interface.snaplen);
-        option(&mut body, OPTION_NAME, interface.name.as_bytes());
-        option(&mut body, OPTION_TSRESOL, &[NANOSECONDS]);
-        if !interface.filter.is_empty() {
-            let text = [b"\0", interface.filter.as_bytes()].concat();
-            option(&mut body, OPTION_FILTER, &text);
-        }
-        block(&mut file, INTERFACE, &body);
+        blocks::section(&mut file, interface.program);
+        blocks::interface(&mut file, interface);
         file
     }
 
@@ -195,19 +164,7 @@ impl Format {
         if self == Format::Pcap {
             return file;
         }
-        let mut body = Vec::new();
-        number(&mut body, 0); // the interface
-        body.extend_from_slice(&time(statistics.end_ns));
-        option(&mut body, OPTION_START_TIME, &time(statistics.start_ns));
-        option(&mut body, OPTION_END_TIME, &time(statistics.end_ns));
-        for (code, count) in [
-            (OPTION_RECEIVED, statistics.received),
-            (OPTION_DROPPED, statistics.dropped),
-            (OPTION_ACCEPTED, statistics.accepted),
-        ] {
-            option(&mut body, code, &count.to_le_bytes());
-        }
-        block(&mut file, STATISTICS, &body);
+        blocks::statistics(&mut file, 0, statistics);
         file
     }
 }

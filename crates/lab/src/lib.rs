@@ -10,17 +10,25 @@
 
 pub mod build;
 pub mod builder;
+pub mod capture;
+mod debug;
+pub mod differ;
+pub mod drops;
 pub mod error;
 pub mod file;
 pub mod graph;
+pub mod iperf;
 pub mod kernel;
+pub mod outside;
 mod panels;
 pub mod ping;
 pub mod plan;
 mod programs;
 pub mod running;
+pub mod save;
 pub mod state;
 pub mod test;
+pub mod trace;
 mod user;
 
 pub use build::{Options, up};

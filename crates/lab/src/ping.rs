@@ -34,7 +34,7 @@ pub fn ping(
     let asker = open(running, from, to)?;
     let mut answers = Vec::new();
     for number in 1..=count {
-        let answer = ask(&asker, number, limit)?;
+        let answer = ask(&asker, number, &[], limit)?;
         answers.push(answer);
         if number < count
             && let Some(rest) = INTERVAL.checked_sub(answer.unwrap_or(INTERVAL))
@@ -85,14 +85,31 @@ fn is_no_way(error: &std::io::Error) -> bool {
         || error.raw_os_error() == Some(nix::libc::EACCES)
 }
 
+/// One request with `data` at the beginning of what it carries, at most 56 bytes, and its answer.
+///
+/// # Errors
+/// As of [`ping`].
+pub(crate) fn ask_with(
+    running: &Running,
+    from: usize,
+    to: IpAddr,
+    data: &[u8],
+    limit: Duration,
+) -> Result<Option<Duration>> {
+    ask(&open(running, from, to)?, 1, data, limit)
+}
+
 /// One request and its answer.
-fn ask(asker: &Asker, number: u16, limit: Duration) -> Result<Option<Duration>> {
+fn ask(asker: &Asker, number: u16, data: &[u8], limit: Duration) -> Result<Option<Duration>> {
     let failed = |e| Error::io("ask for an echo", e);
     let (mut socket, v6) = (&asker.socket, asker.v6);
     // Type, code, checksum and identifier (the kernel's), number, and 56 bytes as ping(8) sends.
     let mut request = [0; 64];
     request[0] = if v6 { 128 } else { 8 };
     request[6..8].copy_from_slice(&number.to_be_bytes());
+    for (to, &from) in request[8..].iter_mut().zip(data) {
+        *to = from;
+    }
     let answer = if v6 { 129 } else { 0 };
     let start = Instant::now();
     match socket.send(&request) {
@@ -160,9 +177,9 @@ pub fn all(running: &Running, limit: Duration) -> Result<Vec<Pair>> {
         let mut pairs = Vec::new();
         for &(to, address) in nodes.iter().filter(|(to, _)| *to != from) {
             let asker = open(running, from, address)?;
-            let mut answer = ask(&asker, 1, limit)?;
+            let mut answer = ask(&asker, 1, &[], limit)?;
             if answer.is_none() {
-                answer = ask(&asker, 2, limit)?;
+                answer = ask(&asker, 2, &[], limit)?;
             }
             pairs.push(Pair { from, to, answer });
         }

@@ -230,7 +230,7 @@ fn node(name: &str, role: Role, host: Option<&Host>) -> Node {
 
 /// An address that is the same each time, and another one in another network: locally administered (IEEE 802), a hash of the
 /// network's name, and the numbers of the node and the interface.
-fn made_mac(network: &str, node: usize, interface: usize) -> Mac {
+pub(crate) fn made_mac(network: &str, node: usize, interface: usize) -> Mac {
     // FNV-1a, folded to two bytes.
     let hash = network.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)

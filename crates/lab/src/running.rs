@@ -127,6 +127,13 @@ impl Running {
         self.state.keeper.as_ref().map_or(0, |keeper| keeper.pid)
     }
 
+    /// It is still up: nobody has taken it down.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let keeper = self.state.keeper.as_ref();
+        keeper.is_some_and(KeeperState::is_alive)
+    }
+
     fn kept(&self) -> Result<&KeeperState> {
         let keeper = self.state.keeper.as_ref();
         keeper.ok_or_else(|| Error::Refused(format!("the network '{}' is not up", self.name())))
@@ -307,20 +314,25 @@ impl Drop for Running {
     }
 }
 
-/// A line of `/proc/net/dev` (`proc(5)`): bytes, packets, errs, drop, fifo, frame, compressed, multicast of what was received, then
-/// bytes, packets, errs, drop of what was sent.
-fn counters(line: &str) -> Option<Counters> {
+/// A line of `/proc/net/dev` (`proc(5)`): the interface, then bytes, packets, errs, drop, fifo, frame, compressed, multicast of what
+/// was received, then bytes, packets, errs, drop, fifo, colls, carrier, compressed of what was sent.
+pub(crate) fn device(line: &str) -> Option<(&str, [u64; 16])> {
     let (interface, numbers) = line.split_once(':')?;
     let numbers: Vec<u64> = numbers
         .split_whitespace()
         .map(str::parse)
         .collect::<std::result::Result<_, _>>()
         .ok()?;
+    Some((interface.trim(), numbers.try_into().ok()?))
+}
+
+fn counters(line: &str) -> Option<Counters> {
+    let (interface, numbers) = device(line)?;
     Some(Counters {
-        interface: interface.trim().to_owned(),
-        received: *numbers.get(1)?,
-        sent: *numbers.get(9)?,
-        dropped: numbers.get(2)? + numbers.get(3)? + numbers.get(10)? + numbers.get(11)?,
+        interface: interface.to_owned(),
+        received: numbers[1],
+        sent: numbers[9],
+        dropped: numbers[2] + numbers[3] + numbers[10] + numbers[11],
     })
 }
 

@@ -3,20 +3,19 @@
 mod path;
 mod rate;
 
-use std::io::{Read as _, Seek as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use crate::capture::{Keeping, Kept};
 use crate::error::{Error, Result};
 use crate::file::{CommandExpectation, Expectation, PingExpectation, Time};
+use crate::outside::{self, Output};
 use crate::ping;
 use crate::running::{Counters, Running};
-
-/// Between two looks at a command.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// How long an answer to one of all may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
@@ -33,41 +32,54 @@ pub struct Outcome {
     pub failure: Option<String>,
     /// How long it took to see.
     pub took: Duration,
+    /// What passed meanwhile, if it does not hold and captures were wanted.
+    pub capture: Option<Kept>,
 }
 
-/// Tries what is expected, one after the other; `done` is told of each. Set from outside, `stop` ends that.
+/// Tries what is expected, one after the other; `done` is told of each. Set from outside, `stop` ends that. Captures of what does not
+/// hold are written into the folder `captures`.
 ///
 /// # Errors
-/// The network has gone, or cannot be looked at, or it was stopped: then nothing is said of the rest.
+/// The network has gone, or cannot be looked at, or it was stopped: then nothing is said of the rest. A capture cannot be written.
 pub fn test(
     running: &Running,
     expected: &[Expectation],
+    captures: Option<&Path>,
     stop: &AtomicBool,
     mut done: impl FnMut(&Outcome),
 ) -> Result<Vec<Outcome>> {
     let before: Vec<Vec<Counters>> = (0..running.nodes().len())
         .map(|n| running.counters(n))
         .collect::<Result<_>>()?;
+    let mut keeping = captures
+        .map(|folder| Keeping::open(running, folder))
+        .transpose()?;
     let mut outcomes = Vec::new();
     // Drops are looked at last: those of the others count.
     let (last, first): (Vec<_>, Vec<_>) = expected
         .iter()
         .partition(|e| matches!(e, Expectation::NoDrops(_)));
     for expectation in first.into_iter().chain(last) {
-        go_on(stop)?;
+        outside::go_on(stop)?;
         let start = Instant::now();
-        let failure = match expectation {
-            Expectation::Ping(ping) => reaches(running, ping)?,
-            Expectation::Path(expected) => path::path(running, expected)?,
-            Expectation::Rate(expected) => rate::rate(running, expected)?,
-            Expectation::Pingall => all_reach(running)?,
-            Expectation::NoDrops(nodes) => drops(running, &nodes.0, &before)?,
-            Expectation::Run(run) => command(running, run, stop)?,
+        let name = expectation.words();
+        let holds = || match expectation {
+            Expectation::Ping(ping) => reaches(running, ping),
+            Expectation::Path(expected) => path::path(running, expected),
+            Expectation::Rate(expected) => rate::rate(running, expected),
+            Expectation::Pingall => all_reach(running),
+            Expectation::NoDrops(nodes) => drops(running, &nodes.0, &before),
+            Expectation::Run(run) => command(running, run, stop),
+        };
+        let (failure, capture) = match &mut keeping {
+            Some(keeping) => keeping.during(outcomes.len() + 1, &name, holds)?,
+            None => (holds()?, None),
         };
         let outcome = Outcome {
-            name: expectation.words(),
+            name,
             failure,
             took: start.elapsed(),
+            capture,
         };
         done(&outcome);
         outcomes.push(outcome);
@@ -160,58 +172,25 @@ fn drops(running: &Running, names: &[String], before: &[Vec<Counters>]) -> Resul
     Ok((!found.is_empty()).then(|| format!("dropped: {}", found.join(", "))))
 }
 
-fn go_on(stop: &AtomicBool) -> Result<()> {
-    match stop.load(Ordering::Relaxed) {
-        true => Err(Error::Refused("interrupted".into())),
-        false => Ok(()),
-    }
-}
-
 fn command(
     running: &Running,
     expected: &CommandExpectation,
     stop: &AtomicBool,
 ) -> Result<Option<String>> {
-    // A file takes any amount without anybody reading meanwhile.
-    let output = nix::sys::memfd::memfd_create(c"output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC);
-    let mut output =
-        std::fs::File::from(output.map_err(|e| Error::io("make a file in memory", e))?);
-    let copy = || {
-        output
-            .try_clone()
-            .map_err(|e| Error::io("copy a descriptor", e))
-    };
+    let output = Output::new()?;
     let mut command = Command::new("/bin/sh");
     command
         .args(["-c", &expected.command.0])
         .stdin(Stdio::null())
-        .stdout(copy()?)
-        .stderr(copy()?);
+        .stdout(output.stdio()?)
+        .stderr(output.stdio()?);
     let mut child = running.spawn(&expected.on, &mut command)?;
     let end = Instant::now() + expected.limit.0;
-    let status = loop {
-        match child
-            .try_wait()
-            .map_err(|e| Error::io("wait for a command", e))?
-        {
-            Some(status) => break status,
-            None if Instant::now() >= end => {
-                // It may have ended just now; else it ends with the network at the latest.
-                let _ = child.kill().and_then(|()| child.wait().map(|_| ()));
-                return Ok(Some(format!("it has not ended within {}", expected.limit)));
-            }
-            None => {
-                go_on(stop)?;
-                std::thread::sleep(PAUSE);
-            }
-        }
+    let Some(status) = outside::wait(&mut child, end, stop)? else {
+        outside::end(&mut child);
+        return Ok(Some(format!("it has not ended within {}", expected.limit)));
     };
-    let mut text = Vec::new();
-    output
-        .rewind()
-        .and_then(|()| output.take(MOST_OUTPUT).read_to_end(&mut text))
-        .map_err(|e| Error::io("read a command's output", e))?;
-    let text = String::from_utf8_lossy(&text);
+    let text = output.read(MOST_OUTPUT)?;
     if status.code() != Some(expected.status.into()) {
         let how = status
             .code()
@@ -259,8 +238,13 @@ pub fn tap(number: usize, outcome: &Outcome) -> String {
                 .lines()
                 .map(|line| format!("    {line}\n"))
                 .collect();
+            let capture = outcome.capture.as_ref().map(Kept::words);
+            let capture = capture.map_or_else(String::new, |words| {
+                // A quote in YAML's single quotes is doubled.
+                format!("  capture: '{}'\n", words.replace('\'', "''"))
+            });
             format!(
-                "not ok {number} - {name}\n  ---\n  message: |\n{}  ...\n",
+                "not ok {number} - {name}\n  ---\n  message: |\n{}{capture}  ...\n",
                 lines.concat()
             )
         }
@@ -284,6 +268,9 @@ pub fn junit(network: &str, outcomes: &[Outcome]) -> Result<String> {
         };
         let mut case = TestCase::new(outcome.name.as_str(), status);
         case.set_time(outcome.took).set_classname(network);
+        if let Some(capture) = &outcome.capture {
+            case.set_system_out(format!("capture: {}", capture.words()));
+        }
         suite.add_test_case(case);
     }
     let mut report = Report::new("spp lab");

@@ -18,6 +18,7 @@ pub mod landlock;
 pub mod lock;
 pub mod offload;
 pub mod owner;
+pub mod packets;
 pub mod pci;
 pub mod poll;
 pub mod proc;

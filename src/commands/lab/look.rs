@@ -17,7 +17,7 @@ use crate::render::columns::{self, Align};
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Requests of one `ping` at most.
-const MOST_REQUESTS: u16 = 1000;
+const MOST_REQUESTS: u64 = 1000;
 
 /// `lab ps [-n NAME]`
 pub fn ps(context: &mut Context, args: &Args) -> Outcome {
@@ -91,13 +91,8 @@ pub fn ping(context: &mut Context, args: &Args) -> Outcome {
     let [from, to] = taken.words.as_slice() else {
         return Err(taken.refuse("From which node to which?"));
     };
-    let count = match taken.value("-c").map(str::parse) {
-        None => 3,
-        Some(Ok(count)) if (1..=MOST_REQUESTS).contains(&count) => count,
-        Some(_) => {
-            return Err(taken.refuse(&format!("-c takes a number from 1 to {MOST_REQUESTS}.")));
-        }
-    };
+    let count = taken.number("-c", 1..=MOST_REQUESTS)?.unwrap_or(3);
+    let count = u16::try_from(count).unwrap_or(u16::MAX);
     let network = taken.network()?;
     let number = network.node(from)?;
     let address = lab::ping::target(&network, number, to)?;

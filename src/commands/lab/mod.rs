@@ -1,9 +1,14 @@
 //! `lab …`: emulated networks. What they are and how they come to be is in the crate of that name.
 
+mod capture;
+mod compare;
+mod console;
 mod look;
+mod measure;
 mod options;
 mod programs;
 mod test;
+mod trace;
 
 use std::path::Path;
 use std::time::Instant;
@@ -20,9 +25,13 @@ use crate::context::{Context, Outcome, Report};
 use crate::failure::Failure;
 use options::Taken;
 
+pub use capture::capture;
+pub use compare::{diff, save};
 pub use look::{check, graph, ping, pingall, ps, schema};
-pub use programs::{exec, shell};
+pub use measure::{drops, iperf};
+pub use programs::{exec, gdb, shell};
 pub use test::test;
+pub use trace::trace;
 
 /// Words after `lab up`.
 pub const UP: &str = "FILE [--plain] [--name NAME]";
@@ -33,13 +42,28 @@ pub const PS: &str = "[-n NAME]";
 /// Words after `lab exec`.
 pub const EXEC: &str = "[-n NAME] NODE PROGRAM [WORDS]";
 /// Words after `lab shell`.
-pub const SHELL: &str = "[-n NAME] NODE";
+pub const SHELL: &str = "[-n NAME] NODE | FILE [--plain] | NETWORK";
 /// Words after `lab ping`.
 pub const PING: &str = "[-n NAME] NODE NODE|ADDRESS [-c N]";
 /// Words after `lab pingall`.
 pub const PINGALL: &str = "[-n NAME]";
 /// Words after `lab test`.
-pub const TEST: &str = "FILE [--plain] [--name NAME] [--junit FILE] [--keep]";
+pub const TEST: &str = "FILE [--plain] [--name NAME] [--junit FILE] [--captures DIR] [--keep]";
+/// Words after `lab capture`.
+pub const CAPTURE: &str =
+    "[-n NAME] [NODE[:INTERFACE]… | --all] [-w FILE] [--seconds N] [--count N] [--filter EXPR]";
+/// Words after `lab drops`.
+pub const DROPS: &str = "[-n NAME] [NODE…]";
+/// Words after `lab iperf`.
+pub const IPERF: &str = "[-n NAME] NODE NODE [--seconds N] [--udp] [--rate R]";
+/// Words after `lab save`.
+pub const SAVE: &str = "[NAME] [-o FILE]";
+/// Words after `lab diff`.
+pub const DIFF: &str = "FILE [NAME]";
+/// Words after `lab trace`.
+pub const TRACE: &str = "[-n NAME] NODE NODE|ADDRESS";
+/// Words after `lab gdb`.
+pub const GDB: &str = "[-n NAME] NODE [PID] [-- WORDS]";
 /// Words after `lab check`.
 pub const CHECK: &str = "FILE";
 /// Words after `lab graph`.
@@ -90,18 +114,20 @@ fn read(context: &mut Context, taken: &Taken) -> Result<File, Failure> {
     let path = taken.file()?;
     let checked = File::read(Path::new(path))?;
     warn(context, path, &checked.warnings)?;
-    let mut file = checked.file;
-    if let Some(name) = taken.value("--name") {
-        file.name = Some(name.to_owned().into());
-        file = file
-            .check()
-            .map_err(|problems| {
-                let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
-                Failure::usage(problems.join("\n"))
-            })?
-            .file;
+    match taken.value("--name") {
+        Some(name) => named(checked.file, name),
+        None => Ok(checked.file),
     }
-    Ok(file)
+}
+
+/// A file under another name.
+fn named(mut file: File, name: &str) -> Result<File, Failure> {
+    file.name = Some(name.to_owned().into());
+    let checked = file.check().map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        Failure::usage(problems.join("\n"))
+    })?;
+    Ok(checked.file)
 }
 
 fn warn(context: &mut Context, path: &str, warnings: &[Problem]) -> Result<(), Failure> {
@@ -167,7 +193,7 @@ pub fn down(context: &mut Context, args: &Args) -> Outcome {
                 .filter_map(|name| Running::find(name).ok()),
         );
     } else if taken.words.is_empty() {
-        networks.push(Running::only()?);
+        networks.push(taken.named(None)?);
     } else {
         // All of them are there, or none is taken down.
         for name in &taken.words {

@@ -1,5 +1,8 @@
 //! Words of these commands: options, and the rest.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use lab::Running;
 
 use crate::commands::args::Args;
@@ -7,12 +10,18 @@ use crate::commands::words::{NO_PROGRAM, Words};
 use crate::context::Context;
 use crate::failure::Failure;
 
+/// Least and most seconds that an option takes.
+const LEAST: f64 = 0.1;
+const MOST: f64 = 86_400.0;
+
 /// What was typed after the command's name.
 pub struct Taken {
     command: &'static str,
     usage: &'static str,
     values: Vec<(String, String)>,
     flags: Vec<String>,
+    /// The network that is meant if none is named.
+    usual: Option<String>,
     /// What is no option.
     pub words: Vec<String>,
 }
@@ -33,6 +42,7 @@ impl Taken {
             usage,
             values: Vec::new(),
             flags: Vec::new(),
+            usual: context.session.network.clone(),
             words: Vec::new(),
         };
         if typed.help {
@@ -77,6 +87,37 @@ impl Taken {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The value of an option that takes a number.
+    pub fn number(&self, option: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Failure> {
+        let Some(text) = self.value(option) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => {
+                let (least, most) = range.into_inner();
+                let range = match most {
+                    u64::MAX => format!("{least} on"),
+                    most => format!("{least} to {most}"),
+                };
+                Err(self.refuse(&format!("{option} takes a number from {range}.")))
+            }
+        }
+    }
+
+    /// The value of an option that takes seconds.
+    pub fn seconds(&self, option: &str) -> Result<Option<Duration>, Failure> {
+        let Some(text) = self.value(option) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(seconds) if (LEAST..=MOST).contains(&seconds) => {
+                Ok(Some(Duration::from_secs_f64(seconds)))
+            }
+            _ => Err(self.refuse(&format!("{option} takes seconds from {LEAST} to {MOST}."))),
+        }
+    }
+
     /// Whether an option was given.
     pub fn flag(&self, option: &str) -> bool {
         self.flags.iter().any(|flag| flag == option)
@@ -99,13 +140,23 @@ impl Taken {
         }
     }
 
-    /// The network of `-n`, or the only one.
+    /// The network of `-n`, or the one that is meant without.
     pub fn network(&self) -> Result<Running, Failure> {
-        let running = match self.value("-n") {
-            Some(name) => Running::find(name)?,
-            None => Running::only()?,
-        };
-        running.enter()?;
-        Ok(running)
+        self.named(self.value("-n"))
     }
+
+    /// The network of this name, or the one that is meant without.
+    pub fn named(&self, name: Option<&str>) -> Result<Running, Failure> {
+        named(name.or(self.usual.as_deref()))
+    }
+}
+
+/// The network of this name, or the only one, entered if it is in a user namespace.
+pub fn named(name: Option<&str>) -> Result<Running, Failure> {
+    let running = match name {
+        Some(name) => Running::find(name)?,
+        None => Running::only()?,
+    };
+    running.enter()?;
+    Ok(running)
 }

@@ -1,5 +1,7 @@
 //! `lab test`: what is expected of a network, tried.
 
+use std::path::Path;
+
 use lab::Plan;
 use lab::file::Expectation;
 use serde_json::{Value, json};
@@ -11,14 +13,14 @@ use crate::commands::container::interruptible;
 use crate::context::{Context, Outcome, Report};
 use crate::failure::Failure;
 
-/// `lab test FILE [--plain] [--name NAME] [--junit FILE] [--keep]`
+/// `lab test FILE [--plain] [--name NAME] [--junit FILE] [--captures DIR] [--keep]`
 pub fn test(context: &mut Context, args: &Args) -> Outcome {
     let taken = Taken::new(
         context,
         args,
         "test",
         TEST,
-        &["--name", "--junit"],
+        &["--name", "--junit", "--captures"],
         &["--plain", "--keep"],
     )?;
     let file = read(context, &taken)?;
@@ -41,7 +43,8 @@ pub fn test(context: &mut Context, args: &Args) -> Outcome {
     }
     let (mut number, mut unwritten) = (0, None);
     let outcomes = interruptible(context, |context, stop| {
-        let outcomes = lab::test::test(&running, &expected, stop, |outcome| {
+        let captures = taken.value("--captures").map(Path::new);
+        let outcomes = lab::test::test(&running, &expected, captures, stop, |outcome| {
             number += 1;
             if tap && unwritten.is_none() {
                 let line = lab::test::tap(number, outcome);
@@ -70,7 +73,12 @@ pub fn test(context: &mut Context, args: &Args) -> Outcome {
         .count();
     let documents: Vec<Value> = outcomes
         .iter()
-        .map(|outcome| json!({"name": outcome.name, "failure": outcome.failure, "seconds": outcome.took.as_secs_f64()}))
+        .map(|outcome| {
+            json!({
+                "name": outcome.name, "failure": outcome.failure, "seconds": outcome.took.as_secs_f64(),
+                "capture": outcome.capture.as_ref().map(|capture| &capture.path),
+            })
+        })
         .collect();
     if failed > 0 {
         if !tap {

@@ -75,9 +75,11 @@ pub(super) const EXEC: Command = command(
 
 pub(super) const SHELL: Command = command(
     "lab shell",
-    &[words(lab::SHELL, Labs::Nodes(1))],
-    "a shell on a node ($SHELL, or /bin/sh)",
-    "",
+    &[words(lab::SHELL, Labs::Shell)],
+    "a shell on a node ($SHELL, or /bin/sh); of a file: bring it up, take commands for it, and take it down at the end",
+    "With a file or a network's name lines are `NODE COMMAND`, or a command of `lab` without that word; `help` says more. Lines of a pipe\n\
+     are run until one fails. --plain as of `lab up`.\n\
+     lab shell examples/lab/two-switches.yaml",
     Action::Run(lab::shell),
 );
 
@@ -98,13 +100,73 @@ pub(super) const PINGALL: Command = command(
     Action::Run(lab::pingall),
 );
 
+pub(super) const CAPTURE: Command = command(
+    "lab capture",
+    &[words(lab::CAPTURE, Labs::Places)],
+    "write what passes interfaces of nodes (all, if none is named) into one pcapng file, in the order of time",
+    "Until Ctrl-C, for N seconds, or N packets. EXPR is in tcpdump's language. The file is NETWORK.pcapng; -w - is standard output.\n\
+     lab capture h1 s1:eth1 -w - | tshark -r -",
+    Action::Run(lab::capture),
+);
+
+pub(super) const TRACE: Command = command(
+    "lab trace",
+    &[words(lab::TRACE, Labs::Nodes(2))],
+    "send one echo request from a node to another one, or to an address, and tell at which interfaces it and its answer were seen",
+    "Success is an answer; else it says where it was last seen.\n\
+     lab trace h1 h2",
+    Action::Run(lab::trace),
+);
+
+pub(super) const DROPS: Command = command(
+    "lab drops",
+    &[words(lab::DROPS, Labs::Nodes(usize::MAX))],
+    "where the kernel dropped packets since the network came up, and why",
+    "At interfaces, in queues and in the nodes' stacks; only what is not zero.",
+    Action::Run(lab::drops),
+);
+
+pub(super) const IPERF: Command = command(
+    "lab iperf",
+    &[words(lab::IPERF, Labs::Nodes(2))],
+    "how much passes from a node to another one, by iperf3: by TCP for 5 s, or N; --udp: by UDP, with R (1Mbit/s)",
+    "lab iperf h1 h2 --udp --rate 10Mbit/s",
+    Action::Run(lab::iperf),
+);
+
+pub(super) const GDB: Command = command(
+    "lab gdb",
+    &[words(lab::GDB, Labs::Nodes(1))],
+    "attach gdb to the DPDK program of a node, or to the process that is named; WORDS are gdb's own",
+    "The program stands still until gdb leaves it.\n\
+     lab gdb fwd -- -batch -ex 'thread apply all backtrace'",
+    Action::Run(lab::gdb),
+);
+
 pub(super) const TEST: Command = command(
     "lab test",
     &[words(lab::TEST, Labs::File)],
     "bring a network up, try what its file expects, and take it down; results as TAP, and as JUnit's XML in a file",
-    "Success is that everything holds. --keep leaves the network up. --plain as of `lab up`.\n\
+    "Success is that everything holds. --keep leaves the network up. --plain as of `lab up`. --captures: what passed all interfaces while \
+     something failed is kept in this folder.\n\
      lab test examples/lab/two-switches.yaml --junit results.xml",
     Action::Run(lab::test),
+);
+
+pub(super) const SAVE: Command = command(
+    "lab save",
+    &[words(lab::SAVE, Labs::Saved)],
+    "the file of a network that is up",
+    "`lab up` makes the same network of it. What the network is expected to do is not in it.",
+    Action::Run(lab::save),
+);
+
+pub(super) const DIFF: Command = command(
+    "lab diff",
+    &[words(lab::DIFF, Labs::FileAndName)],
+    "what is different between a file and the network that is up; success is that nothing is",
+    "What was changed in the network by hand since it came up is not looked at.",
+    Action::Run(lab::diff),
 );
 
 pub(super) const CHECK: Command = command(

@@ -4,5 +4,6 @@ pub mod dpdk;
 pub mod impair;
 pub mod namespace;
 pub mod process;
+pub mod queues;
 pub mod route;
 pub mod settings;

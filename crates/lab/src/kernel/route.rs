@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
     NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
@@ -49,6 +49,44 @@ impl Router {
         })
     }
 
+    fn send(&self, message: RouteNetlinkMessage, flags: u16) -> std::io::Result<()> {
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | flags;
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        self.socket.send(&bytes, 0).map(drop)
+    }
+
+    /// Sends a request for a list and gives what is in it.
+    pub(super) fn list(
+        &self,
+        message: RouteNetlinkMessage,
+        what: &str,
+    ) -> Result<Vec<RouteNetlinkMessage>> {
+        let failed = |e| Error::io(format!("{what} of {}", self.node), e);
+        self.send(message, NLM_F_DUMP).map_err(failed)?;
+        let mut list = Vec::new();
+        loop {
+            let (part, _) = self.socket.recv_from_full().map_err(failed)?;
+            let mut rest = &part[..];
+            while !rest.is_empty() {
+                let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
+                    .map_err(|e| failed(std::io::Error::other(e.to_string())))?;
+                // Messages begin at multiples of four bytes.
+                let length = answer.header.length.next_multiple_of(4);
+                rest = usize::try_from(length).map_or(&[], |at| rest.get(at..).unwrap_or(&[]));
+                match answer.payload {
+                    NetlinkPayload::Done(_) => return Ok(list),
+                    NetlinkPayload::Error(error) => return Err(failed(error.to_io())),
+                    NetlinkPayload::InnerMessage(message) => list.push(message),
+                    _ => {}
+                }
+            }
+        }
+    }
+
     /// Sends a request and gives the kernel's answer, which comes at once.
     fn exchange(
         &self,
@@ -57,13 +95,7 @@ impl Router {
         what: &str,
     ) -> Result<NetlinkPayload<RouteNetlinkMessage>> {
         let failed = |e| Error::io(format!("{what} of {}", self.node), e);
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | flags;
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
-        message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
-        self.socket.send(&bytes, 0).map_err(failed)?;
+        self.send(message, flags).map_err(failed)?;
         let (answer, _) = self.socket.recv_from_full().map_err(failed)?;
         let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer)
             .map_err(|e| failed(std::io::Error::other(e.to_string())))?;

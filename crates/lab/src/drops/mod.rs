@@ -1,0 +1,143 @@
+//! Where the kernel dropped packets of a network, and why.
+
+mod words;
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::kernel::route::Router;
+use crate::plan::Role;
+use crate::running::{Running, device};
+
+/// Packets that the kernel dropped for one reason, since the network came up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Number of the node.
+    pub node: usize,
+    /// The interface, if it happened at one; else it was in the node's stack.
+    pub interface: Option<String>,
+    /// How many.
+    pub packets: u64,
+    /// Why, in words.
+    pub why: String,
+    /// What the kernel calls the counter.
+    pub counter: String,
+}
+
+/// What was dropped in a node, by interface and then, of hosts and routers, in its stack; only what is not zero.
+///
+/// Some packets are counted twice: by what happened to them, and by what it was part of (`UdpInErrors`). Packets that a program
+/// receives by a packet socket, as a DPDK program does, are not in it: only the program is told of these.
+///
+/// # Errors
+/// The network has gone.
+pub fn drops(running: &Running, node: usize) -> Result<Vec<Dropped>> {
+    let of = &running.nodes()[node];
+    let (texts, queues) = running.within(node, || {
+        let read = |name: &str| {
+            let path = format!("/proc/thread-self/net/{name}");
+            match std::fs::read_to_string(&path) {
+                // A kernel without IPv6 has no counters of it.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+                read => read.map_err(|e| Error::io(format!("read {path}"), e)),
+            }
+        };
+        let names = ["dev", "snmp", "netstat", "snmp6"];
+        let texts = names.map(read).into_iter().collect::<Result<Vec<_>>>()?;
+        Ok((texts, Router::open(&of.name)?.queues()?))
+    })?;
+    let [devices, tables @ .., lines] = texts.as_slice() else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    let mut add = |interface: Option<&str>, packets: u64, why: &str, counter: &str| {
+        if packets > 0 {
+            found.push(Dropped {
+                node,
+                interface: interface.map(str::to_owned),
+                packets,
+                why: why.to_owned(),
+                counter: counter.to_owned(),
+            });
+        }
+    };
+    for (name, numbers) in devices.lines().filter_map(device) {
+        for (column, counter, why) in words::DEVICE {
+            add(Some(name), numbers[column], why, counter);
+        }
+        let interface = of.interfaces.iter().find(|known| known.name == name);
+        let ours = queues
+            .iter()
+            .filter(|queue| interface.is_some_and(|known| known.index == queue.interface));
+        for queue in ours {
+            let why = format!(
+                "the queue {} had no room, or lost them on purpose",
+                queue.kind
+            );
+            add(Some(name), queue.drops, &why, "qdisc drops");
+        }
+    }
+    if !matches!(of.role, Role::Host | Role::Router) {
+        // The stacks of the others take no part: what reaches one was for somebody else, too.
+        return Ok(found);
+    }
+    let mut counters = HashMap::new();
+    tables.iter().for_each(|text| table(text, &mut counters));
+    list(lines, &mut counters);
+    for (counter, why) in words::STACK {
+        add(
+            None,
+            counters.get(*counter).copied().unwrap_or(0),
+            why,
+            counter,
+        );
+    }
+    Ok(found)
+}
+
+/// Pairs of lines, `Ip: InReceives InDiscards` and `Ip: 10 2` (`/proc/net/snmp`): `IpInDiscards` is 2.
+fn table(text: &str, counters: &mut HashMap<String, u64>) {
+    let lines: Vec<&str> = text.lines().collect();
+    for pair in lines.chunks_exact(2) {
+        let (Some((group, names)), Some((same, values))) =
+            (pair[0].split_once(':'), pair[1].split_once(':'))
+        else {
+            continue;
+        };
+        if group != same {
+            continue;
+        }
+        let pairs = names.split_whitespace().zip(values.split_whitespace());
+        for (name, value) in pairs {
+            // Some settings among them are below zero.
+            counters.insert(format!("{group}{name}"), value.parse().unwrap_or(0));
+        }
+    }
+}
+
+/// Lines such as `Ip6InDiscards 2` (`/proc/net/snmp6`).
+fn list(text: &str, counters: &mut HashMap<String, u64>) {
+    for line in text.lines() {
+        if let Some((name, value)) = line.split_once(char::is_whitespace) {
+            counters.insert(name.to_owned(), value.trim().parse().unwrap_or(0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_found_in_both_forms() {
+        let mut counters = HashMap::new();
+        table(
+            "Ip: Forwarding InDiscards\nIp: 1 2\nTcp: MaxConn InErrs\nTcp: -1 7\nodd\n",
+            &mut counters,
+        );
+        list("Ip6InDiscards                    \t3\n\nx", &mut counters);
+        for (name, value) in [("IpInDiscards", 2), ("TcpInErrs", 7), ("Ip6InDiscards", 3)] {
+            assert_eq!(counters[name], value);
+        }
+    }
+}
