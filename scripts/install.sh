@@ -82,8 +82,8 @@ if [ -n "$BIN_DIR" ]; then
 else
     command -v cargo >/dev/null || die "cargo is not in the PATH: install a Rust toolchain, or build as another user and name --bin-dir"
     say "build (release)"
-    # Exactly what this revision builds; the folder may hold programs of others.
-    mapfile -t PROGRAMS < <(cargo build --release --workspace --bins --locked --message-format=json-render-diagnostics |
+    # Exactly what this revision builds, but for examples; the folder may hold programs of others.
+    mapfile -t PROGRAMS < <(cargo build --release --workspace --exclude nf-router --bins --locked --message-format=json-render-diagnostics |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | sort -u)
     [ ${#PROGRAMS[@]} -gt 0 ] || die "cargo built no program (see above)"
 fi

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::network::{Place, skipped};
+use testbed::wait_until;
+
+use crate::network::{LIMIT, Place, skipped};
 
 fn example(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -59,6 +61,43 @@ fn a_dpdk_program_forwards_between_two_hosts() {
 #[test]
 fn the_ports_of_a_dpdk_program_have_drivers_of_their_own() {
     holds("dpdk-drivers.yaml", 2);
+}
+
+#[test]
+fn a_router_of_ones_own_forwards_and_says_what_it_cannot() {
+    holds("nf-router.yaml", 12);
+}
+
+#[test]
+fn a_router_of_ones_own_accounts_for_each_packet() {
+    let place = Place::new();
+    place.up(&example("nf-router.yaml"), &[]).success();
+    place.lab(&["ping", "h1", "h2"]).success();
+    let far = "2001:db8:2::10";
+    let too_far = ["exec", "h1", "ping", "-c3", "-i0.2", "-t1", far];
+    let text = place.lab(&too_far).failure();
+    assert_eq!(text.matches("Hop limit").count(), 3, "{text}");
+    let tcp = ["exec", "h1", "iperf3", "-c", far, "-n", "1M"];
+    place.lab(&tcp).success();
+    let counters = ["exec", "nf", "pkill", "-x", "-USR1", "nf-router"];
+    place.lab(&counters).success();
+    let start = "nf-router: received ";
+    wait_until("the counters", LIMIT, || place.wrote("nf").contains(start));
+    let text = place.wrote("nf");
+    let (_, counters) = text.split_once(start).expect("the counters");
+    let all = counters.lines().next().unwrap_or_default();
+    let numbers = all.split(|c: char| !c.is_ascii_digit());
+    let numbers: Vec<u64> = numbers.filter_map(|number| number.parse().ok()).collect();
+    let [received, made, sent, taken, dropped, held] = numbers[..] else {
+        panic!("{text}");
+    };
+    // 1 MB are more packets than 600 of 1500 bytes.
+    assert!(received > 600, "{text}");
+    assert_eq!(received + made, sent + taken + dropped + held, "{text}");
+    assert!(
+        counters.contains("dropped, hop limit exceeded: 3\n"),
+        "{text}"
+    );
 }
 
 #[test]

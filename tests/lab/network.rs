@@ -44,6 +44,12 @@ impl Place {
         self.folder.join(name).display().to_string()
     }
 
+    /// What programs of a node wrote so far.
+    pub fn wrote(&self, node: &str) -> String {
+        let path = self.state().join(&self.name).join(format!("{node}.log"));
+        std::fs::read_to_string(path).expect("the node's log")
+    }
+
     fn state(&self) -> PathBuf {
         self.folder.join("state")
     }
@@ -54,7 +60,9 @@ impl Place {
         command
             .arg("lab")
             .args(words)
-            .env("SPP_LAB_DIR", self.state());
+            .env("SPP_LAB_DIR", self.state())
+            // The program of an example.
+            .env("NF_ROUTER", machine::bin_dir().join("nf-router"));
         command
     }
 

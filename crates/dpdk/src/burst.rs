@@ -345,16 +345,28 @@ impl Burst {
     /// Makes packet `i` one segment of `len` bytes and gives them for writing. `None` if there is no
     /// such packet, its buffer is too small, or others share it ([`Burst::unshare`]).
     pub fn write_packet(&mut self, i: usize, len: usize) -> Option<&mut [u8]> {
+        let all = self.bytes;
+        let m = self.own_mut(i)?;
+        let others = all - u64::from(m.pkt_len());
+        m.fill(len)?;
+        self.bytes = others + len as u64;
+        self.packet_mut(i)
+    }
+
+    /// The first segment of packet `i`, to be changed where it lies. `None` if there is no such packet, or others
+    /// share it ([`Burst::unshare`]).
+    #[inline]
+    pub fn packet_mut(&mut self, i: usize) -> Option<&mut [u8]> {
+        self.own_mut(i).map(Mbuf::first_mut)
+    }
+
+    /// The mbuf of packet `i`, if its data are nobody else's.
+    #[inline(always)]
+    fn own_mut(&mut self, i: usize) -> Option<&mut Mbuf> {
         let m: &mut *mut ffi::rte_mbuf = self.mbufs[..self.len].get_mut(i)?;
         // SAFETY: Mbuf is a transparent wrapper of the pointer, and the burst is borrowed mutably.
         let m: &mut Mbuf = unsafe { &mut *std::ptr::from_mut(m).cast::<Mbuf>() };
-        if self.shared && m.is_clone() {
-            return None;
-        }
-        let before = m.pkt_len();
-        let bytes = &mut self.bytes;
-        m.fill(len)
-            .inspect(|_| *bytes = *bytes - u64::from(before) + len as u64)
+        (!self.shared || !m.is_clone()).then_some(m)
     }
 
     /// Writes `frame` into packet `i`, chaining further mbufs of `cache` if it is longer than one

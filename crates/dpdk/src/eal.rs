@@ -1,9 +1,8 @@
 //! The Environment Abstraction Layer: its options as typed parameters, its start, its lcores.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use dpdk_sys as ffi;
 use sys::proc::address_space_limit;
@@ -11,7 +10,10 @@ use thiserror::Error;
 
 use crate::errno_text;
 
-static STARTED: AtomicBool = AtomicBool::new(false);
+mod plain;
+mod start;
+
+use start::start;
 
 /// What a failure for want of memory may come of.
 fn too_little(errno: i32) -> String {
@@ -198,34 +200,14 @@ impl Eal {
     /// lcores get threads that wait in [`Eal::launch`]. Signals should be blocked before, because
     /// EAL's threads inherit the mask.
     pub fn init(config: &EalConfig) -> Result<(Eal, Lcore), EalError> {
-        let args = config.arguments()?;
-        if STARTED.swap(true, Ordering::SeqCst) {
-            return Err(EalError::Twice);
-        }
-        load_pool_operations();
-        crate::log_sink::install();
-        log::debug!("EAL arguments: {}", args.join(" "));
-        let mut owned = Vec::with_capacity(args.len());
-        for arg in &args {
-            owned.push(CString::new(arg.as_str()).map_err(|_| EalError::Option {
-                option: "EAL argument",
-                value: arg.clone(),
-                reason: "contains a NUL byte".into(),
-            })?);
-        }
-        let mut argv: Vec<*mut c_char> = owned.iter().map(|a| a.as_ptr().cast_mut()).collect();
-        argv.push(std::ptr::null_mut());
-        // SAFETY: argv holds `owned.len()` valid strings and a terminating NULL; EAL permutes the
-        // pointers but does not write to the strings. Called once a process (STARTED).
-        let ret = unsafe { ffi::rte_eal_init(owned.len() as c_int, argv.as_mut_ptr()) };
-        // EAL keeps pointers into its arguments.
-        std::mem::forget(owned);
-        if ret < 0 {
-            // SAFETY: reads a thread-local number.
-            let errno = unsafe { ffi::spp_errno() };
-            return Err(EalError::Init { errno });
-        }
-        if config.process == ProcessType::Secondary {
+        start(&config.arguments()?)?;
+        let lcores = config.lcores.iter().map(|(id, _)| *id).collect();
+        Ok(Eal::started(lcores, config.process))
+    }
+
+    /// EAL with its lcores, and the calling thread as the main one: it has just called [`start`].
+    fn started(lcores: Vec<u32>, process: ProcessType) -> (Eal, Lcore) {
+        if process == ProcessType::Secondary {
             // The tables of service cores, 150 kB of the shared heap a process, which nobody gives back when
             // it dies. We have no service cores, and no driver of ours asks for them in a secondary.
             // SAFETY: EAL runs, and no service was registered or started in this process.
@@ -233,17 +215,13 @@ impl Eal {
         }
         // SAFETY: EAL runs, so the main lcore is set.
         let main = unsafe { ffi::spp_main_lcore() };
-        let lcores = config.lcores.iter().map(|(id, _)| *id).collect();
-        Ok((
-            Eal {
-                lcores,
-                process: config.process,
-            },
+        (
+            Eal { lcores, process },
             Lcore {
                 id: main,
                 _stays_here: PhantomData,
             },
-        ))
+        )
     }
 
     /// Lcore ids of this process; the first is the main lcore.
@@ -289,25 +267,6 @@ impl Eal {
             return Err(crate::Error::from_ret(format!("launching lcore {id}"), ret));
         }
         Ok(())
-    }
-}
-
-/// Registers the ring pool operations before any plugin does, so that they have one index in every
-/// process (the index is stored in shared memory). The library stays loaded.
-fn load_pool_operations() {
-    let Ok(name) = CString::new(ffi::MEMPOOL_RING_LIB) else {
-        return;
-    };
-    if name.is_empty() {
-        return;
-    }
-    // SAFETY: loads a library whose constructor only registers the operations.
-    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
-    if handle.is_null() {
-        log::debug!(
-            "{} cannot be loaded by name; EAL's plugins have to bring it",
-            ffi::MEMPOOL_RING_LIB
-        );
     }
 }
 

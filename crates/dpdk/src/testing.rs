@@ -14,7 +14,7 @@ const INSIDE: &str = "SPP_TEST_INSIDE_EAL";
 /// `with_eal("ring::tests::keeps_order", |eal, lcore| …)`. Panics if the body panics.
 #[allow(clippy::panic)]
 pub fn with_eal(name: &str, body: impl FnOnce(Eal, Lcore)) {
-    if std::env::var(INSIDE).as_deref() == Ok(name) {
+    alone(name, || {
         let prefix = format!("spptest{}", std::process::id());
         let mut config = EalConfig::new(ProcessType::Primary, &prefix, vec![(0, 0), (1, 1)]);
         config.private_memory = true;
@@ -23,7 +23,14 @@ pub fn with_eal(name: &str, body: impl FnOnce(Eal, Lcore)) {
             Ok((eal, lcore)) => body(eal, lcore),
             Err(e) => panic!("{e}"),
         }
-        return;
+    });
+}
+
+/// Runs `body` in a process of its own, where EAL was not started yet; `name` as in [`with_eal`].
+#[allow(clippy::panic)]
+pub fn alone(name: &str, body: impl FnOnce()) {
+    if std::env::var(INSIDE).as_deref() == Ok(name) {
+        return body();
     }
     // EAL puts its runtime folder here, whoever we are; it goes with the test.
     let place = std::env::temp_dir().join(format!(

@@ -76,6 +76,33 @@ fn copies_have_the_same_bytes_over_all_segments() {
 }
 
 #[test]
+fn a_packet_is_changed_where_it_lies() {
+    with_eal(
+        "tests::copies::a_packet_is_changed_where_it_lies",
+        |_, lcore| {
+            let pool = stocked("p", &lcore);
+            let mut cache = pool.cache(&lcore);
+            let mut burst = packets(&[60, 3000, 0], &mut cache);
+            let whole = burst.bytes();
+            for (i, (len, first)) in [(60, 60), (3000, 2048), (0, 0)].into_iter().enumerate() {
+                let bytes = burst.packet_mut(i).unwrap();
+                assert_eq!(bytes.len(), first);
+                let mut expected = pattern(i as u32, len);
+                assert_eq!(bytes, &expected[..first]);
+                if let Some(last) = bytes.last_mut() {
+                    *last ^= 0xff;
+                    expected[first - 1] ^= 0xff;
+                }
+                assert_eq!(content(&burst, i), expected);
+            }
+            assert!(burst.packet_mut(3).is_none());
+            assert_sums(&burst);
+            assert_eq!(burst.bytes(), whole);
+        },
+    );
+}
+
+#[test]
 fn those_that_are_picked_are_copied_behind_what_is_there() {
     with_eal(
         "tests::copies::those_that_are_picked_are_copied_behind_what_is_there",

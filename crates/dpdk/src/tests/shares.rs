@@ -100,6 +100,8 @@ fn short_packets_foreign_ones_and_those_that_are_shared_or_cut_are_copied() {
             assert_eq!(clones(&again[0]), [false, false, true]);
             assert_contents(&again[0], &lens);
             // Nobody writes into what others see.
+            assert!(burst.packet_mut(1).is_none());
+            assert!(burst.packet_mut(0).is_some());
             assert!(burst.write_packet(1, 60).is_none());
             assert!(burst.write_packet(0, 60).is_some());
 
