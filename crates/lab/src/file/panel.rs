@@ -130,10 +130,9 @@ impl Panel {
                     "nfv:1, vf:2 or mirror:3 and the like".to_owned(),
                 )),
             }
-            let missing = ports(desired).find_map(|port| match port {
-                PortName::Tap(n) if usize::from(n) >= links => Some(port),
-                _ => None,
-            });
+            let is_missing =
+                |port: &PortName| matches!(port, PortName::Tap(n) if usize::from(*n) >= links);
+            let missing = ports(desired).find(is_missing);
             if let Some(port) = missing {
                 wrong.push((
                     format!("{name} has {port}, but the panel has {links} links"),
