@@ -114,6 +114,18 @@ impl Place {
     }
 }
 
+/// Folders in which DPDK keeps what programs of networks have in common with others.
+fn runtime_folders(network: &str) -> usize {
+    let folders = std::fs::read_dir("/var/run/dpdk")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let ours = format!("lab-{network}-");
+    folders
+        .filter(|folder| folder.file_name().to_string_lossy().starts_with(&ours))
+        .count()
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let down = self.lab(&["down", "--all"]);
@@ -127,6 +139,7 @@ impl Drop for Place {
                 "something is left of networks"
             );
             self.wait_gone(&self.name);
+            assert_eq!(runtime_folders(&self.name), 0, "DPDK's folders of nodes");
         }
     }
 }

@@ -156,8 +156,11 @@ pub(crate) fn hosts(
 /// makes them a part of that.
 pub(crate) fn environment(folder: &Path, node: &Node) -> Vec<(&'static str, OsString)> {
     let mut known = vec![("LAB_DIR", folder.into())];
-    if let Role::Panel(_) = node.role {
-        known.extend(panels::environment(folder, &node.name));
+    match node.role {
+        Role::Panel(_) => known.extend(panels::environment(folder, &node.name)),
+        // Where EAL makes its runtime folder, which it does in any case.
+        Role::Dpdk(_) => known.push(("RUNTIME_DIRECTORY", folder.into())),
+        Role::Host | Role::Router | Role::Switch { .. } => {}
     }
     known
 }
