@@ -22,14 +22,14 @@ hosts:
 switches: {s1: {}, s2: {stp: true}, s3: {stp: true}}
 routers: {r1: {routes: [{to: 192.0.2.1/32, via: 10.0.2.2}]}}
 nodes: {d1: {command: 'dpdk-testpmd {eal} -- --forward-mode=io', lcores: 0-1, memory: 256, driver: af_xdp, ready: 'Press: enter'}}
-spp: {p1: {memory: 512}}
+spp: {p1: {memory: 512, rings: 4, processes: {nfv:1: {forward: true, patches: [{src: tap:0, dst: ring:0, with: {delay: 1ms}}]}, vf:2: {}}}}
 links:
   - [h1, s1]
   - [s1, {node: r1, address: [10.0.1.1/24, 'fd00:1::1/64']}]
   - {link: [{node: r1, address: 10.0.2.1/24, mac: '02:00:00:00:00:09'}, {node: h2, interface: up, address: 10.0.2.2/24}], mtu: 1400}
-  - {link: [s2, s3], delay: 1.5ms, jitter: 50us, loss: 0.1%, rate: 1Mbit/s, reorder: 5%, duplicate: 1%, corrupt: 2%, queue: 100}
-  - {link: [s3, s2], delay: 1ms, via: panel}
-  - [s2, d1]
+  - {link: [s2, s3], delay: 1.5ms, jitter: 50us, loss: 0.1%, rate: 1Mbit/s, reorder: 5%, duplicate: 1%, corrupt: 2%, queue: 100, seed: 7}
+  - {link: [s3, s2], delay: 1ms, via: netem}
+  - [s2, {node: d1, driver: tap}]
   - [d1, p1]
   - [h3, {node: r1, address: 10.0.4.1/24}]
 ";
@@ -84,7 +84,7 @@ fn what_differs_is_said_and_seen_by_the_exit_status() {
     for part in [
         format!("address of h2:eth0: 10.0.0.3/24 in {file}, 10.0.0.2/24 in the network"),
         format!("h3: only in {file} (host)"),
-        format!("link h2:eth0 ── s1:eth1: delay 5ms by netem in {file}, there in the network"),
+        format!("link h2:eth0 ── s1:eth1: delay 5ms by panel in {file}, there in the network"),
         format!("link h3:eth0 ── s1:eth2: only in {file} (there)"),
         format!("start of h2: only in {file} (sleep 9)"),
         "differences.".to_owned(),

@@ -67,6 +67,11 @@ fn facts(plan: &Plan, other: &Plan) -> BTreeMap<String, String> {
             add(format!("address of {place}"), joined(&interface.addresses));
             add(format!("mac of {place}"), interface.mac.to_string());
             add(format!("mtu of {place}"), joined(interface.mtu));
+            let driver = interface.driver.map(|driver| serde_json::json!(driver));
+            add(
+                format!("driver of {place}"),
+                joined(driver).replace('"', ""),
+            );
         }
     }
     for cable in &plan.links {
@@ -131,7 +136,7 @@ mod tests {
                 (
                     "link h1:eth0 ── h2:eth0",
                     Some("there"),
-                    Some("delay 5ms by netem")
+                    Some("delay 5ms by panel")
                 ),
             ]
         );

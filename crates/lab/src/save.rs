@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
-use crate::file::{Character, Destination};
+use crate::file::{Character, Destination, Driver};
 use crate::plan::{Cable, Node, Plan, Role, made_mac};
 
 /// The file of a network. What it expects is not in it: that is no part of a plan.
@@ -117,11 +117,20 @@ fn end(plan: &Plan, (at, number): (usize, usize)) -> Value {
         "node": node.name,
         "interface": (!usual).then_some(&interface.name),
         "address": (!at_its_name).then_some(&interface.addresses),
+        "driver": interface.driver.filter(|driver| *driver != usual_driver(node)),
         "mac": (interface.mac != made_mac(&plan.name, at, number)).then_some(interface.mac),
     }));
     match long.as_object() {
         Some(object) if object.len() == 1 => json!(node.name),
         _ => long,
+    }
+}
+
+/// The driver of a DPDK program's ports of which nothing else is said.
+fn usual_driver(node: &Node) -> Driver {
+    match &node.role {
+        Role::Dpdk(program) => program.driver,
+        _ => Driver::default(),
     }
 }
 
