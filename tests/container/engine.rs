@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use testbed::proc::{self, Finished};
-use testbed::{Panel, Proc, machine};
+use testbed::{Panel, Proc, machine, skipped};
 
 /// For anything that does not build.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -33,25 +33,6 @@ pub fn engine(test: &str) -> bool {
             skipped(test, reason.trim());
             false
         }
-    }
-}
-
-/// Tells who counts (`scripts/test.sh`) that a test was skipped, and why.
-fn skipped(test: &str, reason: &str) {
-    eprintln!("skipped: {test}: {reason}");
-    if let Some(file) = std::env::var_os("SPP_SKIPPED") {
-        use std::io::Write;
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(file);
-        let mut file = file.expect("the file of skipped tests");
-        writeln!(
-            file,
-            "{test}: {}",
-            reason.lines().next().unwrap_or_default()
-        )
-        .expect("written");
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use testbed::wait_until;
+use testbed::{skipped, wait_until};
 
-use crate::network::{LIMIT, Place, skipped};
+use crate::network::{LIMIT, Place};
 
 fn example(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -143,22 +143,3 @@ impl Drop for Place {
         }
     }
 }
-
-/// Tells who counts (`scripts/test.sh`) that a part of a test was skipped, and why.
-pub fn skipped(test: &str, reason: &str) {
-    eprintln!("skipped: {test}: {reason}");
-    if let Some(file) = std::env::var_os("SPP_SKIPPED") {
-        use std::io::Write as _;
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(file);
-        let mut file = file.expect("the file of skipped tests");
-        writeln!(
-            file,
-            "{test}: {}",
-            reason.lines().next().unwrap_or_default()
-        )
-        .expect("written");
-    }
-}

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use testbed::machine::{self, TempDir};
 use testbed::proc::{self, Finished};
+use testbed::skipped;
 
-use crate::network::{LIMIT, Place, skipped};
+use crate::network::{LIMIT, Place};
 
 /// A user that nobody else is, without an entry in any database.
 const USER: u32 = 61_724;
