@@ -148,7 +148,7 @@ fn an_ids_hears_what_two_hosts_say() {
 
 #[test]
 fn a_transfer_survives_that_its_cable_is_moved() {
-    holds("moved-patch.yaml", 3);
+    holds("moved-patch.yaml", 4);
 }
 
 #[test]
