@@ -65,7 +65,7 @@ fn the_ports_of_a_dpdk_program_have_drivers_of_their_own() {
 
 #[test]
 fn a_router_of_ones_own_forwards_and_says_what_it_cannot() {
-    holds("nf-router.yaml", 12);
+    holds("nf-router.yaml", 14);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod examples;
 mod iperf;
 mod kills;
 mod network;
+mod packets;
 mod refused;
 mod size;
 mod trace;

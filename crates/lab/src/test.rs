@@ -1,5 +1,8 @@
 //! What is expected of a network, tried.
 
+mod compare;
+mod frames;
+mod packets;
 mod path;
 mod rate;
 
@@ -67,6 +70,7 @@ pub fn test(
             Expectation::Ping(ping) => reaches(running, ping),
             Expectation::Path(expected) => path::path(running, expected),
             Expectation::Rate(expected) => rate::rate(running, expected),
+            Expectation::Packets(expected) => packets::packets(running, expected, stop),
             Expectation::Pingall => all_reach(running),
             Expectation::NoDrops(nodes) => drops(running, &nodes.0, &before),
             Expectation::Run(run) => command(running, run, stop),

@@ -265,6 +265,41 @@ const WRONG: &[(&str, &str, &str)] = &[
         "",
     ),
     (
+        "hosts: [h1, h2]\nlinks: [[h1, h2]]\nexpect:\n  - packets: {send: /nowhere/sent.pcap, from: h1, to: h2}\n",
+        "net.yaml:4:5: /nowhere/sent.pcap",
+        "No such file",
+    ),
+    (
+        "hosts: [h1, h2]\nlinks: [[h1, h2]]\nexpect:\n  - packets: {send: Cargo.toml, from: h1, to: h2}\n",
+        "net.yaml:4:5: Cargo.toml",
+        "not a pcap or pcapng file",
+    ),
+    (
+        "hosts: [h1, h2]\nlinks: [[h1, h2]]\nexpect:\n  - packets: {send: ../../examples/lab/nf-router.sent.pcap, from: h1, to: h2, arrive: maybe}\n",
+        "net.yaml:4:5: maybe",
+        "",
+    ),
+    (
+        "hosts: [h1, h2]\nlinks: [[h1, h2]]\nexpect:\n  - packets: {send: ../../examples/lab/nf-router.sent.pcap, from: h1, to: h2, arrive: [a]}\n",
+        "net.yaml:4:",
+        "a capture file, true or false",
+    ),
+    (
+        "hosts: [h1, h2]\nlinks: [[h1, h2]]\nexpect:\n  - packets: {send: ../../examples/lab/nf-router.sent.pcap, from: h1, to: h2, except: ttl}\n",
+        "net.yaml:4:",
+        "hop-limit",
+    ),
+    (
+        "hosts: [h1, h2]\nlinks: [[h1, h2]]\nexpect:\n  - packets: {send: ../../examples/lab/nf-router.sent.pcap, from: h1, to: 'h2:eth3'}\n",
+        "net.yaml:4:5: 'h2' has no interface 'eth3'",
+        "eth0",
+    ),
+    (
+        "hosts: [h1, h2]\nlinks: [[h1, h2], [h1, h2]]\nexpect:\n  - packets: {send: ../../examples/lab/nf-router.sent.pcap, from: h1, to: h2}\n",
+        "net.yaml:4:5: 'h1' has 2 interfaces: which one sends?",
+        "from: 'h1:eth0'",
+    ),
+    (
         "hosts: [h1, h2]\nlinks:\n  - [h1, {node: h2, driver: tap}]\n",
         "net.yaml:3:10: 'h2' has no driver",
         "it is no DPDK program",

@@ -1,13 +1,16 @@
 //! Frames that pass an interface, as the kernel shows them to whoever looks (`packet(7)`): both directions, each with the time
-//! when it was there. Looking changes nothing for anybody else.
+//! when it was there. Looking changes nothing for anybody else. And frames that are sent as they are.
 
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc::{self, c_int, c_void};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, send, setsockopt, socket, sockopt,
+};
 
 use crate::{Error, Result};
 
@@ -65,23 +68,8 @@ impl Socket {
         let times = libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
         set(&fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, times as c_int).map_err(failed)?;
         set(&fd, libc::SOL_PACKET, libc::PACKET_AUXDATA, 1).map_err(failed)?;
-        // SAFETY: all of it is numbers.
-        let mut address: libc::sockaddr_ll = unsafe { zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-        address.sll_ifindex = interface.cast_signed();
-        // SAFETY: an open socket, and an address of its family with its size.
-        let result = unsafe {
-            libc::bind(
-                fd.as_raw_fd(),
-                (&raw const address).cast(),
-                size_of::<libc::sockaddr_ll>() as libc::socklen_t,
-            )
-        };
-        match result {
-            0 => Ok(Self(fd)),
-            _ => Err(failed(io::Error::last_os_error())),
-        }
+        bind(&fd, interface, libc::ETH_P_ALL as u16).map_err(failed)?;
+        Ok(Self(fd))
     }
 
     /// Reads the next frame into `buffer`; `None` if there is none now. Never waits. A tag that the kernel has taken out is put
@@ -194,6 +182,68 @@ impl Socket {
             }
         }
         Ok(false)
+    }
+}
+
+/// A socket that sends frames as they are by an interface.
+#[derive(Debug)]
+pub struct Sender(OwnedFd);
+
+impl Sender {
+    /// Opens it for an interface of the calling thread's network namespace, by its number (`ifindex`). It takes CAP_NET_RAW.
+    ///
+    /// # Errors
+    /// There is no such interface, or it is not ours to use.
+    pub fn open(interface: u32) -> Result<Self> {
+        let failed = |e| Error::call(format!("send by the interface {interface}"), e);
+        let kind = (
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        );
+        let fd =
+            socket(AddressFamily::Packet, kind.0, kind.1, None).map_err(|e| failed(e.into()))?;
+        // It hears nothing.
+        bind(&fd, interface, 0).map_err(failed)?;
+        Ok(Self(fd))
+    }
+
+    /// Sends a frame, from its destination address on, without FCS. Waits for `limit` at most, if the interface has no room.
+    ///
+    /// # Errors
+    /// It is longer than the interface's MTU or shorter than a header, the interface is down, or there is still no room.
+    pub fn send(&self, frame: &[u8], limit: Duration) -> Result<()> {
+        let end = std::time::Instant::now() + limit;
+        loop {
+            match send(self.0.as_raw_fd(), frame, MsgFlags::empty()) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN | Errno::ENOBUFS) if std::time::Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(e) => return Err(Error::call("send a frame", e)),
+            }
+        }
+    }
+}
+
+/// Binds a socket to an interface, to receive frames of a protocol; 0 is none.
+fn bind(fd: &OwnedFd, interface: u32, protocol: u16) -> io::Result<()> {
+    // SAFETY: all of it is numbers.
+    let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol.to_be();
+    address.sll_ifindex = interface.cast_signed();
+    // SAFETY: an open socket, and an address of its family with its size.
+    let result = unsafe {
+        libc::bind(
+            fd.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_ll>() as libc::socklen_t,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -3,6 +3,7 @@
 mod file;
 mod kept;
 mod places;
+mod recorded;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use crate::running::Running;
 pub use file::{Count, Limits, PROGRAM};
 pub use kept::{Keeping, Kept};
 pub use places::{Place, all, places};
+pub(crate) use recorded::recorded;
 
 /// Longest frame that is kept whole, in bytes: more than any has, those of the kernel's own segmentation too.
 const LONGEST: usize = 128 * 1024;

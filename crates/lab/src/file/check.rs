@@ -1,17 +1,15 @@
 //! What a file may not say, although each of its parts is right.
 
+mod expectations;
+
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use protocol::port::PortName;
 
 use super::domains::Port;
 use super::hint::hint;
 use super::names::{Kind, check_interface, check_name};
-use super::{
-    At, Character, Driver, Drops, End, Expectation, File, Link, PathExpectation, Place, Problem,
-    Via,
-};
+use super::{At, Character, Driver, End, File, Link, Place, Problem, Via};
 
 /// A network's file in which nothing is wrong.
 #[derive(Clone, Debug)]
@@ -325,116 +323,6 @@ impl Check {
                     ),
                     "dpdk-testpmd {eal} -- --forward-mode=mac".to_owned(),
                 );
-            }
-        }
-    }
-
-    fn path(
-        &mut self,
-        file: &File,
-        place: Place,
-        path: &PathExpectation,
-        kinds: &HashMap<&str, Kind>,
-    ) {
-        self.known(place, &path.from, kinds);
-        if path.to.parse::<IpAddr>().is_err() {
-            self.known(place, &path.to, kinds);
-        }
-        if path.through.is_empty() && path.around.is_empty() {
-            self.refuse(
-                place,
-                "the path goes anywhere".into(),
-                "through: [r1]".to_owned(),
-            );
-        }
-        if path.count == 0 {
-            self.refuse(
-                place,
-                "without a request there is no path".into(),
-                "count: 10".to_owned(),
-            );
-        }
-        let ports = file.ports();
-        for at in path.through.iter().chain(path.around.iter()) {
-            let (node, interface) = match at.split_once(':') {
-                Some((node, interface)) => (node, Some(interface)),
-                None => (at.as_str(), None),
-            };
-            self.known(place, node, kinds);
-            if kinds.get(node) == Some(&Kind::Panel) {
-                self.refuse(
-                    place,
-                    format!("'{node}' is a panel: the kernel counts nothing there"),
-                    "name who is connected to it".to_owned(),
-                );
-            }
-            let own = || ports.iter().flatten().filter(|port| port.node == node);
-            if own().next().is_none() && kinds.contains_key(node) {
-                self.refuse(
-                    place,
-                    format!("'{node}' has no link, so no packet passes it"),
-                    None,
-                );
-            }
-            if let Some(interface) = interface
-                && own().all(|port| port.interface != interface)
-            {
-                let there: Vec<&str> = own().map(|port| port.interface.as_str()).collect();
-                self.refuse(
-                    place,
-                    format!("'{node}' has no interface '{interface}'"),
-                    hint(interface, &there),
-                );
-            }
-        }
-    }
-
-    fn expectations(&mut self, file: &File, kinds: &HashMap<&str, Kind>) {
-        for expectation in &file.expect {
-            let place = expectation.place;
-            match &expectation.value {
-                Expectation::Ping(ping) => {
-                    self.known(place, &ping.from, kinds);
-                    if ping.to.parse::<IpAddr>().is_err() {
-                        self.known(place, &ping.to, kinds);
-                    }
-                    if ping.count == 0 {
-                        self.refuse(
-                            place,
-                            "without a request there is no answer".into(),
-                            "count: 3".to_owned(),
-                        );
-                    }
-                    if let (Some(min), Some(max)) = (ping.min, ping.max)
-                        && min > max
-                    {
-                        self.refuse(place, format!("min {min} is more than max {max}"), None);
-                    }
-                }
-                Expectation::Pingall => {}
-                Expectation::Path(path) => self.path(file, place, path, kinds),
-                Expectation::Rate(rate) => {
-                    self.known(place, &rate.from, kinds);
-                    self.known(place, &rate.to, kinds);
-                    if let (Some(min), Some(max)) = (rate.min, rate.max)
-                        && min > max
-                    {
-                        self.refuse(place, format!("min {min} is more than max {max}"), None);
-                    }
-                    if rate.during.0.is_zero() {
-                        self.refuse(
-                            place,
-                            "in no time nothing arrives".into(),
-                            "during: 2s".to_owned(),
-                        );
-                    }
-                }
-                Expectation::NoDrops(Drops(nodes)) => {
-                    for node in nodes {
-                        self.known(place, node, kinds);
-                    }
-                }
-                Expectation::Run(run) => self.known(place, &run.on, kinds),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What is expected of a network.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,8 @@ pub enum Expectation {
     Path(PathExpectation),
     /// So much passes from one node to another.
     Rate(RateExpectation),
+    /// Packets of a capture are sent by one node, and those of another capture arrive at another one.
+    Packets(PacketsExpectation),
     /// A command on a node ends as it should.
     Run(CommandExpectation),
 }
@@ -32,6 +36,7 @@ impl Expectation {
             Self::Pingall => "all reach all".into(),
             Self::Path(path) => path.words(),
             Self::Rate(rate) => rate.words(),
+            Self::Packets(packets) => packets.words(),
             Self::NoDrops(Drops(nodes)) if nodes.is_empty() => "no drops".into(),
             Self::NoDrops(Drops(nodes)) => format!("no drops at {}", nodes.join(", ")),
             Self::Run(run) => run
@@ -153,6 +158,92 @@ impl RateExpectation {
     }
 }
 
+/// Frames that one node sends as they are, and those that arrive at another one.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PacketsExpectation {
+    /// Capture file (pcap or pcapng of Ethernet frames) of what is sent, one frame after the other. A relative path begins at the
+    /// folder of the network's file.
+    pub send: PathBuf,
+    /// Node that sends, or the interface of it (`h1:eth0`).
+    pub from: String,
+    /// Node or interface at which frames are awaited.
+    pub to: String,
+    /// Capture file of what has to arrive; `true` for what was sent, as it was; `false` if nothing of that may arrive.
+    #[serde(default)]
+    pub arrive: Arriving,
+    /// What of a frame may be different.
+    #[serde(default)]
+    pub except: Several<Part>,
+    /// In any order (false).
+    #[serde(default)]
+    pub unordered: bool,
+    /// Nothing else arrives until the limit (false), apart from what hosts say by themselves: ARP, neighbour discovery and multicast
+    /// listeners' reports.
+    #[serde(default)]
+    pub only: bool,
+    /// From one frame to the next one (1ms).
+    #[serde(default = "a_millisecond")]
+    pub every: Time,
+    /// How long to wait after the last one was sent (2s).
+    #[serde(default = "two_seconds")]
+    pub limit: Time,
+    /// What the test is called.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Which frames have to arrive.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged, expecting = "a capture file, true or false")]
+pub enum Arriving {
+    /// Those that were sent (`true`), or none of them (`false`).
+    Sent(bool),
+    /// Those of a capture file.
+    File(PathBuf),
+}
+
+impl Default for Arriving {
+    fn default() -> Self {
+        Self::Sent(true)
+    }
+}
+
+/// A part of a frame that is not compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Both Ethernet addresses.
+    Mac,
+    /// IPv4's time to live with the checksum of its header; IPv6's hop limit.
+    HopLimit,
+    /// Checksums of IPv4, TCP, UDP, ICMP and ICMPv6.
+    Checksums,
+}
+
+impl PacketsExpectation {
+    /// Its capture files.
+    pub(crate) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let arriving = match &mut self.arrive {
+            Arriving::File(path) => Some(path),
+            Arriving::Sent(_) => None,
+        };
+        std::iter::once(&mut self.send).chain(arriving)
+    }
+
+    fn words(&self) -> String {
+        let shown = |path: &PathBuf| path.file_name().unwrap_or_default().display().to_string();
+        let what = match &self.arrive {
+            Arriving::Sent(true) => "arrives".to_owned(),
+            Arriving::Sent(false) => "does not arrive".to_owned(),
+            Arriving::File(path) => format!("arrives as {}", shown(path)),
+        };
+        let (send, from, to) = (shown(&self.send), &self.from, &self.to);
+        let name = self.name.clone();
+        name.unwrap_or_else(|| format!("{send} from {from} {what} at {to}"))
+    }
+}
+
 /// A command on a node, and how it has to end.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -173,6 +264,10 @@ pub struct CommandExpectation {
     /// What the test is called; node and command if not given.
     #[serde(default)]
     pub name: Option<String>,
+}
+
+fn a_millisecond() -> Time {
+    Time(std::time::Duration::from_millis(1))
 }
 
 fn twenty() -> u16 {

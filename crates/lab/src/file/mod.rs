@@ -24,7 +24,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use at::{At, Place};
 pub use check::Checked;
 pub use expect::{
-    CommandExpectation, Drops, Expectation, PathExpectation, PingExpectation, RateExpectation,
+    Arriving, CommandExpectation, Drops, Expectation, PacketsExpectation, Part, PathExpectation,
+    PingExpectation, RateExpectation,
 };
 pub use hint::closest;
 pub use names::{MAX_INTERFACE, MAX_NAME};

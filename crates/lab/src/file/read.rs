@@ -6,7 +6,7 @@ use serde_saphyr::Error as Yaml;
 
 use super::check::Checked;
 use super::hint::hint;
-use super::{File, Problem, Problems};
+use super::{Expectation, File, Problem, Problems};
 use crate::error::{Error, Result};
 
 /// A larger file is refused: nobody wrote it by hand, and every node costs memory.
@@ -34,14 +34,20 @@ impl File {
         let stem = path
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned());
-        Self::parse(&text, &shown, stem.as_deref())
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse_in(folder, &text, &shown, stem.as_deref())
     }
 
-    /// Reads a text as if it were in `file`, and checks it. `name` is the network's if the text has none.
+    /// Reads a text as if it were in `file`, and checks it. `name` is the network's if the text has none. Files that it names are looked
+    /// for where this process works.
     ///
     /// # Errors
     /// As of [`File::read`].
     pub fn parse(text: &str, file: &str, name: Option<&str>) -> Result<Checked> {
+        Self::parse_in(Path::new(""), text, file, name)
+    }
+
+    fn parse_in(folder: &Path, text: &str, file: &str, name: Option<&str>) -> Result<Checked> {
         let wrong = |problems| {
             Error::File(Problems {
                 file: file.to_owned(),
@@ -55,6 +61,13 @@ impl File {
         .map_err(|error| wrong(vec![problem(error.without_snippet())]))?;
         if let (None, Some(name)) = (&parsed.name, name) {
             parsed.name = Some(name.to_owned().into());
+        }
+        for expected in &mut parsed.expect {
+            if let Expectation::Packets(packets) = &mut expected.value {
+                for path in packets.files() {
+                    *path = folder.join(&*path);
+                }
+            }
         }
         parsed.check().map_err(wrong)
     }
