@@ -11,7 +11,7 @@ use bollard::query_parameters::{
 use super::Engine;
 use crate::app::{App, ENTRY};
 use crate::plan::{Plan, Privilege};
-use crate::{Error, Result, command};
+use crate::{Error, Result, command, host};
 
 /// For an application to say that it is ready.
 const READY: Duration = Duration::from_secs(30);
@@ -35,8 +35,8 @@ pub struct Started {
     pub ended: bool,
 }
 
-/// What the engine is asked for.
-fn request(plan: &Plan) -> ContainerCreateBody {
+/// What the engine is asked for; `seccomp` is the list of system calls, or where it is.
+fn request(plan: &Plan, seccomp: &str) -> ContainerCreateBody {
     let mut host = HostConfig {
         binds: Some(plan.mounts.iter().map(crate::plan::Mount::text).collect()),
         network_mode: plan.network.clone(),
@@ -50,7 +50,7 @@ fn request(plan: &Plan) -> ContainerCreateBody {
             host.cap_add = Some(capabilities.clone());
             host.security_opt = Some(vec![
                 "no-new-privileges".to_owned(),
-                format!("seccomp={SECCOMP}"),
+                format!("seccomp={seccomp}"),
             ]);
             host.readonly_rootfs = Some(true);
             let scratch = command::scratch(plan).into_iter();
@@ -141,11 +141,20 @@ impl Engine {
         });
         let made = self.ask(
             &format!("make a container of {}", plan.image),
-            self.docker.create_container(options, request(plan)),
+            self.docker
+                .create_container(options, request(plan, &self.seccomp()?)),
         )?;
         // By its name from here on: that is what people read.
         let id: String = made.id.chars().take(12).collect();
         Ok(self.find(&id).map_or(id, |container| container.name))
+    }
+
+    /// The list of system calls as the engine wants it: podman takes a file of this host's and docker the text.
+    fn seccomp(&self) -> Result<String> {
+        match self.version()?.starts_with("docker ") {
+            true => Ok(SECCOMP.to_owned()),
+            false => Ok(host::profile(SECCOMP)?.display().to_string()),
+        }
     }
 
     /// Starts a container that was made, and sees that it comes up. If it does not, its last words are in the error, and
