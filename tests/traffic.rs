@@ -117,6 +117,48 @@ fn a_guest_gives_back_what_was_sent_into_its_port() {
 }
 
 #[test]
+fn a_peer_gives_back_what_was_sent_into_its_memif_port() {
+    let panel = panel();
+    let mut run = traffic(
+        &panel,
+        "--sec-id 9 --tx memif:9 --rx memif:9 --count 30000 --rate 20000 --patience 20",
+    );
+    run.wait_output("is running", LIMIT);
+    let socket = panel.vhost_dir().join("memif9");
+    let mut peer = TestPmd::builder("peer")
+        .vdev(format!(
+            "net_memif0,role=client,socket={},socket-abstract=no",
+            socket.display()
+        ))
+        .mode("io")
+        .args(["--no-flush-rx"])
+        .start();
+    peer.start();
+    assert_whole(&report(&mut run), 30_000, 0);
+}
+
+/// DPDK's net_ring gives back what it is given.
+#[test]
+fn a_device_gives_back_what_was_sent_into_it() {
+    let panel = Panel::builder()
+        .primary_args(["--memory", "256", "--vdev=net_ring0"])
+        .pages(128)
+        .start();
+    let mut run = traffic(
+        &panel,
+        "--sec-id 9 --tx phy:0 --rx phy:0 --count 30000 --rate 20000 --flows 4",
+    );
+    assert_whole(&report(&mut run), 30_000, 0);
+    let mut run = traffic(&panel, "--sec-id 9 --tx phy:1 --count 1");
+    assert!(!run.wait_exit(LIMIT).success());
+    let said = run.output();
+    assert!(
+        said.contains("phy:1 does not exist: this primary has phy:0 "),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_capture_file_holds_what_was_sent_into_its_port() {
     let panel = panel();
     let folder = TempDir::new();

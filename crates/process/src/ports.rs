@@ -111,8 +111,51 @@ impl Opener {
         }
     }
 
+    /// A port as [`Opener::open`] gives it, or a physical one, which is there.
+    ///
+    /// # Errors
+    /// It cannot be opened, there is none of this name, or a worker of this process may not poll it.
+    pub fn take(&self, name: PortName) -> Result<Port, Error> {
+        self.may_poll(name)?;
+        if !matches!(name, PortName::Phy { .. }) {
+            return self.open(name, None);
+        }
+        let wanted = code(name)?;
+        let mut there = self.physical();
+        let found = there.iter().position(|port| port.code() == wanted);
+        found.map(|at| there.swap_remove(at)).ok_or_else(|| {
+            let names: Vec<String> = there.iter().map(|port| port.code().to_string()).collect();
+            let names = match names.is_empty() {
+                true => "no physical ports".to_owned(),
+                false => names.join(", "),
+            };
+            Error::Refused(format!(
+                "{name} does not exist: this primary has {names} (start it with a NIC or --vdev …)"
+            ))
+        })
+    }
+
     /// All ports that are there without being added: physical ports and virtual devices of the primary.
     pub fn present(&self) -> Vec<Port> {
+        let mut ports = self.physical();
+        for (kind, number, device, info) in virtual_devices() {
+            let Some(ends) = self.area.queue_ends(device.port(), 0) else {
+                continue;
+            };
+            ports.push(Port::device(
+                PortCode::new(kind, number, 0),
+                device,
+                &info,
+                self.stay(&info),
+                0,
+                ends,
+            ));
+        }
+        ports
+    }
+
+    /// Each queue of each physical port.
+    fn physical(&self) -> Vec<Port> {
         let mut ports = Vec::new();
         for phy in self.info.phys() {
             let Ok(info) = phy.device.info() else {
@@ -132,19 +175,6 @@ impl Opener {
                     ends,
                 ));
             }
-        }
-        for (kind, number, device, info) in virtual_devices() {
-            let Some(ends) = self.area.queue_ends(device.port(), 0) else {
-                continue;
-            };
-            ports.push(Port::device(
-                PortCode::new(kind, number, 0),
-                device,
-                &info,
-                self.stay(&info),
-                0,
-                ends,
-            ));
         }
         ports
     }

@@ -205,7 +205,7 @@ pub fn start(joined: &Joined, plan: &Plan, stop: &Stop) -> Result<Running, RunEr
         if let Some(port) = ports.iter().find(|port| port.code() == code) {
             return Ok(port.clone());
         }
-        let port = Arc::new(opener.open(name, None)?);
+        let port = Arc::new(opener.take(name)?);
         ports.push(port.clone());
         Ok(port)
     };
