@@ -12,6 +12,7 @@ mod examples;
 mod iperf;
 mod kills;
 mod network;
+mod panels;
 mod refused;
 mod size;
 mod trace;
