@@ -1,4 +1,4 @@
-//! Panels in networks: their captures, and what becomes of a process of theirs that dies.
+//! Panels in networks: their captures, what they drop, and what becomes of a process of theirs that dies.
 
 use testbed::wait_until;
 
@@ -123,4 +123,44 @@ links: [[h1, p1], [p1, h2]]
     let file = file_in(&outside);
     let all = ["1", "2", "3", "4", "5", "1", "2"];
     assert_eq!(sequence(&file, "icmp.type == 0"), all);
+}
+
+#[test]
+fn what_a_panel_drops_counts_unless_the_file_wants_it() {
+    let place = Place::new();
+    let file = place.file(
+        "
+hosts: {h1: 10.0.0.1/24, h2: 10.0.0.2/24, h3: 10.0.1.3/24, h4: 10.0.1.4/24}
+spp:
+  p1:
+    processes:
+      nfv:1:
+        forward: true
+        patches:
+          - {src: tap:0, dst: tap:1, with: {delay: 300ms, limit: 5}}
+          - {src: tap:1, dst: tap:0}
+links: [{link: [h1, h2], loss: 50%, seed: 3}, [h3, p1], [p1, h4]]
+expect:
+  - run: {on: h1, command: 'ping -q -c 60 -i 0.005 -W 1 10.0.0.2; true'}
+  - run: {on: h3, command: 'ping -q -c 60 -i 0.005 -W 1 10.0.1.4; true'}
+  - no-drops: [h1, h2]
+  - no-drops: []
+",
+    );
+    let words = ["test", &file, "--name", &place.name, "--keep"];
+    let text = place.lab(&words).failure();
+    assert!(text.contains("\nok 3 - no drops at h1, h2\n"), "{text}");
+    assert!(text.contains("\nnot ok 4 - no drops\n"), "{text}");
+    assert!(text.contains(" at p1:tap:1 by nfv:1 (limit)"), "{text}");
+    assert!(!text.contains("(lost)"), "{text}");
+    let text = place.lab(&["drops"]).success();
+    for part in [
+        "nfv:1: lost, as the file wants",
+        "nfv:1: as many waited as the queue takes",
+        "p1:tap:1",
+    ] {
+        assert!(text.contains(part), "{text} lacks {part}");
+    }
+    let text = place.lab(&["drops", "h3", "h4"]).success();
+    assert!(!text.contains("nfv:1"), "{text}");
 }

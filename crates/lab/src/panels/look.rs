@@ -10,10 +10,12 @@ use protocol::detail::{LaunchedDetail, ProcessDetail};
 use serde::Deserialize;
 
 use super::start::{prepare, program};
-use super::Rack;
+use super::{Layout, Rack, Tap};
 use crate::error::{Error, Result};
 use crate::kernel::process::Inside;
 use crate::outside::{self, Output};
+use crate::running::Running;
+use crate::state;
 
 /// How long a panel may take to answer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -86,4 +88,79 @@ pub(super) fn ended(known: &[ProcessDetail], whose: &str) -> Option<String> {
     Some(format!(
         "the process {kind}:{client_id} of {whose} ended ({exit}); {wrote}"
     ))
+}
+
+/// Packets that a panel dropped for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fallen {
+    /// Number of the node: the panel, or of one that carries links the node that did not get them.
+    pub node: usize,
+    /// The panel's port that they were for, or of one that carries links the interface of the node.
+    pub place: String,
+    /// The process of the panel: `nfv:1`.
+    pub process: String,
+    /// Why, as panels call it: one of `DROP_REASONS`.
+    pub reason: &'static str,
+    /// How many.
+    pub packets: u64,
+}
+
+impl Fallen {
+    /// It is what the file asked for: a link's loss, a component's filter.
+    pub fn is_wanted(&self) -> bool {
+        matches!(self.reason, "lost" | "filtered")
+    }
+
+    /// It was counted in the same place for the same reason.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.node, &self.place, &self.process, self.reason)
+            == (other.node, &other.place, &other.process, other.reason)
+    }
+}
+
+/// What the panels of a network dropped, those among them that carry its links.
+///
+/// # Errors
+/// A panel does not answer.
+pub(crate) fn fallen(running: &Running) -> Result<Vec<Fallen>> {
+    let layout = Layout::of(running.plan(), running.is_plain())?;
+    let network = state::folder(running.name())?;
+    let mut all = Vec::new();
+    for rack in &layout.racks {
+        let known = details(rack, &running.inside(rack.place)?, &network)?;
+        for process in &known {
+            let name = format!("{}:{}", process.kind, process.client_id);
+            let ports = process.detail.iter().flat_map(|detail| &detail.ports);
+            for port in ports {
+                let Some((node, place)) = place(running, &layout.taps, rack, &port.name) else {
+                    continue;
+                };
+                let drops = port.counters.drops.by_reason().into_iter();
+                all.extend(
+                    drops
+                        .filter(|(_, packets)| *packets > 0)
+                        .map(|(reason, packets)| Fallen {
+                            node,
+                            place: place.clone(),
+                            process: name.clone(),
+                            reason,
+                            packets,
+                        }),
+                );
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The node and the port, or interface, that a port of a panel is for whoever knows the file.
+fn place(running: &Running, taps: &[Tap], rack: &Rack, port: &str) -> Option<(usize, String)> {
+    if rack.place < running.nodes().len() {
+        return Some((rack.place, port.to_owned()));
+    }
+    let tap = taps
+        .iter()
+        .find(|tap| tap.owner == rack.place && format!("tap:{}", tap.port) == port)?;
+    let interface = &running.nodes()[tap.node].interfaces[tap.interface];
+    Some((tap.node, interface.name.clone()))
 }

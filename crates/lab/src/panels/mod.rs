@@ -3,7 +3,7 @@
 //! A port of a panel is a tap device, of which the kernel's side is moved to where the link ends: into the namespace of the other
 //! node. A link with a character has a panel between its ends that belongs to no node, with a namespace of its own.
 
-mod look;
+pub(crate) mod look;
 mod start;
 
 use std::collections::BTreeMap;
