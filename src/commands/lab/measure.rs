@@ -22,13 +22,7 @@ const MOST_SECONDS: u64 = 86_400;
 pub fn drops(context: &mut Context, args: &Args) -> Outcome {
     let taken = Taken::new(context, args, "drops", DROPS, &["-n"], &[])?;
     let network = taken.network()?;
-    let numbers: Vec<usize> = match taken.words.as_slice() {
-        [] => (0..network.nodes().len()).collect(),
-        names => names
-            .iter()
-            .map(|name| network.node(name))
-            .collect::<Result<_, _>>()?,
-    };
+    let numbers = taken.nodes(&network)?;
     let (mut rows, mut documents, mut dpdk) = (Vec::new(), Vec::new(), Vec::new());
     let (panels, silent) = match lab::drops::panels(&network) {
         Ok(panels) => (panels, None),

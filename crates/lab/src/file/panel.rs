@@ -27,6 +27,9 @@ pub struct Dpdk {
     /// CPUs, as EAL's `--lcores` takes them (`0`).
     #[serde(default = "lcores")]
     pub lcores: String,
+    /// Its core files are kept: it runs in a folder of its own for them, with no limit of their length.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cores: bool,
     /// What it writes when it is ready: the network counts as up then. Without it, when it has taken its links.
     #[serde(default)]
     pub ready: Option<String>,
@@ -44,6 +47,7 @@ impl Short for Dpdk {
             driver: Driver::default(),
             memory: memory(),
             lcores: lcores(),
+            cores: false,
             ready: None,
         })
     }
