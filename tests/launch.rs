@@ -112,6 +112,18 @@ fn a_process_that_was_killed_is_started_again_until_it_is_told_to_exit() {
 }
 
 #[test]
+fn what_the_primarys_command_line_names_is_launched_and_supervised() {
+    let panel = small()
+        .primary_args(["--launch", "nfv 4 --restart on-failure --hang-limit 0"])
+        .start();
+    let first = incarnation(&panel, 4);
+    signal(launched(&panel, 4).expect("it is listed").pid, "-KILL");
+    wait_state(&panel, 4, "running", 1);
+    wait_until("another run", LIMIT, || incarnation(&panel, 4) != first);
+    panel.finish();
+}
+
+#[test]
 fn always_means_any_end_but_one_by_command() {
     let panel = small().start();
     launch(&panel, 6, &lcores(), "always");

@@ -50,6 +50,7 @@ fn start() -> Result<(), Error> {
         prefix_hint(&options.file_prefix)
     );
     primary.launcher.resume(again);
+    primary.launcher.begin(&options.launch);
     events::run(&mut primary, &events);
     drop(events);
 

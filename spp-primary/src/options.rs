@@ -90,10 +90,44 @@ struct Args {
     /// Where processes started by `launch` write their logs [default: log/ in the panel's runtime folder]
     #[arg(long, value_name = "DIR", env = "SPP_LOG_DIR")]
     log_dir: Option<PathBuf>,
+    /// Launch this when all is up: 'nfv 1 --restart on-failure' (repeatable), type and id of a secondary and its options, as a shell
+    /// takes them
+    #[arg(long, value_name = "PROCESS", value_parser = order)]
+    launch: Vec<Order>,
     /// Have the secondaries of a primary that is gone leave first, which have 5 s for it; then start, and launch again
     /// what was launched. `--replace=kill` kills those that do not leave
     #[arg(long, value_name = "HOW", env = "SPP_REPLACE", num_args = 0..=1, require_equals = true, default_missing_value = "ask")]
     replace: Option<Replace>,
+}
+
+/// A secondary that is to be launched from the beginning on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Its id.
+    pub id: u32,
+    /// `nfv`, `vf`, …
+    pub kind: String,
+    /// Its arguments, and those of its supervision.
+    pub args: Vec<String>,
+}
+
+/// Reads `nfv 1 OPTIONS`.
+fn order(text: &str) -> Result<Order, String> {
+    let words = shlex::split(text).ok_or("a quote in it has no end")?;
+    let mut words = words.into_iter();
+    let kind = words.next().unwrap_or_default();
+    if !crate::launch::KINDS.contains(&kind.as_str()) {
+        return Err("write a type, an id and options, such as 'nfv 1 --restart on-failure'; types are nfv, vf, mirror, pcap".into());
+    }
+    let id = words.next().and_then(|word| word.parse().ok());
+    let id = id.filter(|id| (1..=127).contains(id));
+    let id: u32 = id.ok_or_else(|| format!("an id from 1 to 127 stands behind {kind}"))?;
+    let own = ["--sec-id".to_owned(), id.to_string()];
+    Ok(Order {
+        id,
+        kind,
+        args: own.into_iter().chain(words).collect(),
+    })
 }
 
 /// What becomes of secondaries of a former primary that do not leave when they are asked to.
@@ -189,6 +223,8 @@ pub struct Options {
     pub monitor: bool,
     /// Where launched processes write their logs.
     pub log_dir: Option<PathBuf>,
+    /// What is launched from the beginning on.
+    pub launch: Vec<Order>,
     /// Further EAL arguments.
     pub eal: Vec<String>,
     /// What is logged.
@@ -256,6 +292,7 @@ fn ours(args: &[String]) -> Result<Options, Error> {
         huge_dir: args.common.huge_dir,
         monitor: args.disp_stats,
         log_dir: args.log_dir,
+        launch: args.launch,
         eal: args.common.eal,
         log_level: args.common.log_level,
     })
@@ -362,6 +399,7 @@ fn original(eal: &[String], own: &[String]) -> Result<Options, Error> {
         huge_dir: eal.huge_dir,
         monitor: own.disp_stats,
         log_dir: None,
+        launch: Vec::new(),
         eal: eal.extra,
         log_level: log::LevelFilter::Info,
     })
@@ -400,6 +438,40 @@ mod tests {
         assert_eq!(o.vhost_dir, PathBuf::from("/tmp"));
         let o = parse(&words(&format!("{line} --vhost-dir /run/x"))).unwrap();
         assert_eq!(o.vhost_dir, PathBuf::from("/run/x"));
+    }
+
+    #[test]
+    fn processes_to_launch_are_read_as_a_shell_does() {
+        let line = [
+            "--launch",
+            "nfv 1 --lcores 0,1",
+            "--launch",
+            "pcap 2 --filter 'tcp port 80'",
+        ];
+        let o = parse(&line.map(String::from)).unwrap();
+        let shown: Vec<_> = o
+            .launch
+            .iter()
+            .map(|order| (order.id, order.kind.as_str(), order.args.join("|")))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (1, "nfv", "--sec-id|1|--lcores|0,1".to_owned()),
+                (2, "pcap", "--sec-id|2|--filter|tcp port 80".to_owned())
+            ]
+        );
+        for bad in [
+            "",
+            "nfv",
+            "nfv x",
+            "nfv 0",
+            "nfv 128",
+            "primary 1",
+            "nfv 1 '",
+        ] {
+            assert!(order(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

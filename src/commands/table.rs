@@ -197,6 +197,7 @@ pub static COMMANDS: &[Command] = &[
     lab::CAPTURE,
     lab::TRACE,
     lab::DROPS,
+    lab::CORES,
     lab::IPERF,
     lab::GDB,
     lab::TEST,

@@ -1,6 +1,6 @@
-//! `spp lab gdb`.
+//! `spp lab gdb` and `spp lab cores`.
 
-use testbed::wait_until;
+use testbed::{skipped, wait_until};
 
 use crate::capture::TWO;
 use crate::network::{LIMIT, Place};
@@ -52,4 +52,54 @@ fn without_a_program_that_is_meant_gdb_is_not_started() {
     start(2);
     refused(&["h1"], "2 programs run on h1: name the PID of one");
     refused(&["h1", "1"], "there is no process 1 on h1");
+}
+
+#[test]
+fn a_core_file_of_a_dpdk_program_is_found_by_its_node() {
+    let place = Place::new();
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/lab/dpdk-forwarder.yaml"
+    );
+    let text = std::fs::read_to_string(path).expect("the example");
+    let text = text.replace("    lcores: 0-1\n", "    lcores: 0-1\n    cores: true\n");
+    place.up(&place.file(&text), &[]).success();
+    let text = place.lab(&["cores"]).success();
+    assert!(text.contains("There is no core file."), "{text}");
+    place
+        .lab(&["exec", "fwd", "pkill", "-SEGV", "-x", "dpdk-testpmd"])
+        .success();
+    wait_until("the program to end", LIMIT, || {
+        !place.lab(&["ps"]).success().contains("dpdk-testpmd")
+    });
+    let text = place.lab(&["cores", "fwd"]).success();
+    if lab::cores::Pattern::read().expect("the pattern") != lab::cores::Pattern::Here {
+        skipped(
+            "a_core_file_of_a_dpdk_program_is_found_by_its_node",
+            "kernel.core_pattern puts core files elsewhere",
+        );
+        assert!(text.contains("kernel.core_pattern"), "{text}");
+        return;
+    }
+    let json = place.lab(&["cores", "--json"]).success();
+    let all: Vec<serde_json::Value> = serde_json::from_str(&json).expect("a list");
+    let [core] = all.as_slice() else {
+        panic!("{json}");
+    };
+    assert_eq!(
+        (&core["node"], &core["signal"]),
+        (&"fwd".into(), &11.into())
+    );
+    let program = core["program"].as_str().expect("a program");
+    assert!(program.ends_with("testpmd"), "{program}");
+    // What is said is enough for gdb.
+    let line = core["gdb"].as_str().expect("a command");
+    let mut gdb = std::process::Command::new("sh");
+    gdb.args(["-c", &format!("{line} -batch -ex 'info threads'")]);
+    let threads = testbed::proc::run(&mut gdb, LIMIT).success();
+    assert!(threads.contains("Thread"), "{threads}");
+    assert!(
+        threads.contains("terminated with signal SIGSEGV"),
+        "{threads}"
+    );
 }

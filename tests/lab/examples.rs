@@ -54,6 +54,11 @@ fn one_address_is_on_two_hosts_and_the_nearer_one_answers() {
 }
 
 #[test]
+fn crafted_syns_reach_the_nearer_of_two_hosts_with_one_address() {
+    holds("anycast-syn.yaml", 12);
+}
+
+#[test]
 fn a_dpdk_program_forwards_between_two_hosts() {
     holds("dpdk-forwarder.yaml", 2);
 }

@@ -13,6 +13,7 @@ mod iperf;
 mod kills;
 mod network;
 mod packets;
+mod panels;
 mod refused;
 mod size;
 mod trace;

@@ -11,6 +11,7 @@
 pub mod build;
 pub mod builder;
 pub mod capture;
+pub mod cores;
 mod debug;
 pub mod differ;
 pub mod drops;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use sys::keeper::Keeper;
 
 use crate::build::Options;
+use crate::cores;
 use crate::error::{Error, Result};
 use crate::kernel::process::Inside;
 use crate::kernel::{dpdk, namespace};
@@ -68,7 +69,14 @@ pub(crate) fn dpdk(
     for (number, node) in plan.nodes.iter().enumerate() {
         if let Role::Dpdk(program) = &node.role {
             let line = dpdk::line(&plan.name, node, program);
-            let mut command = logged(claim, node, &line)?;
+            let mut command = match program.cores {
+                true => logged(
+                    claim,
+                    node,
+                    &cores::kept(claim.folder(), &node.name, &line)?,
+                )?,
+                false => logged(claim, node, &line)?,
+            };
             command.stdin(dpdk::quiet_input(claim.folder())?);
             let child = kept.spawn(&Inside::open(kept.state, number)?, &mut command)?;
             started.push((number, program, Started { node, line, child }));

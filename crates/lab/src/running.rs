@@ -180,6 +180,11 @@ impl Running {
         Ok(child)
     }
 
+    /// Opens a namespace by its place: those of the nodes, and behind them those of panels that carry links.
+    pub(crate) fn inside(&self, place: usize) -> Result<Inside> {
+        Inside::open(self.kept()?, place)
+    }
+
     /// The network namespace of a node, as a file that is there as long as the network: what `ip link set DEVICE netns` takes to move a
     /// device of the machine into it, and `nsenter --net`.
     ///

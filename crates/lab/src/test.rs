@@ -1,6 +1,7 @@
 //! What is expected of a network, tried.
 
 mod compare;
+mod drops;
 mod frames;
 mod packets;
 mod path;
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::file::{CommandExpectation, Expectation, PingExpectation, Time};
 use crate::outside::{self, Output};
 use crate::ping;
-use crate::running::{Counters, Running};
+use crate::running::Running;
 
 /// How long an answer to one of all may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
@@ -51,9 +52,7 @@ pub fn test(
     stop: &AtomicBool,
     mut done: impl FnMut(&Outcome),
 ) -> Result<Vec<Outcome>> {
-    let before: Vec<Vec<Counters>> = (0..running.nodes().len())
-        .map(|n| running.counters(n))
-        .collect::<Result<_>>()?;
+    let dropped = drops::Before::of(running, expected)?;
     let mut keeping = captures
         .map(|folder| Keeping::open(running, folder))
         .transpose()?;
@@ -72,7 +71,7 @@ pub fn test(
             Expectation::Rate(expected) => rate::rate(running, expected),
             Expectation::Packets(expected) => packets::packets(running, expected, stop),
             Expectation::Pingall => all_reach(running),
-            Expectation::NoDrops(nodes) => drops(running, &nodes.0, &before),
+            Expectation::NoDrops(nodes) => dropped.since(running, &nodes.0),
             Expectation::Run(run) => command(running, run, stop),
         };
         let (failure, capture) = match &mut keeping {
@@ -147,33 +146,6 @@ fn all_reach(running: &Running) -> Result<Option<String>> {
             missing.join(", ")
         )
     }))
-}
-
-fn drops(running: &Running, names: &[String], before: &[Vec<Counters>]) -> Result<Option<String>> {
-    let numbers: Vec<usize> = match names {
-        [] => (0..running.nodes().len()).collect(),
-        names => names
-            .iter()
-            .map(|name| running.node(name))
-            .collect::<Result<_>>()?,
-    };
-    let mut found = Vec::new();
-    for number in numbers {
-        for now in running.counters(number)? {
-            let earlier = before[number]
-                .iter()
-                .find(|earlier| earlier.interface == now.interface);
-            let dropped = now.dropped - earlier.map_or(0, |earlier| earlier.dropped);
-            if dropped > 0 {
-                found.push(format!(
-                    "{dropped} at {}:{}",
-                    running.nodes()[number].name,
-                    now.interface
-                ));
-            }
-        }
-    }
-    Ok((!found.is_empty()).then(|| format!("dropped: {}", found.join(", "))))
 }
 
 fn command(

@@ -18,13 +18,14 @@ use protocol::quotable;
 use sys::signal::CommandExt as _;
 
 use crate::children::{beside, program};
+use crate::options::Order;
 use log::Log;
 use record::Record;
 pub use record::{Recorded, take as take_recorded};
 use restart::{Backoff, Restart};
 
 /// Programs that may be launched, by the second part of their names.
-const KINDS: [&str; 4] = ["nfv", "vf", "mirror", "pcap"];
+pub const KINDS: [&str; 4] = ["nfv", "vf", "mirror", "pcap"];
 /// Time between two looks at the length of the logs.
 const TRIM: Duration = Duration::from_secs(1);
 
@@ -151,6 +152,18 @@ impl Launcher {
         self.processes.insert(id, launched);
         self.note();
         started
+    }
+
+    /// Launches what the command line asks for. What a former primary had launched by the same id runs again already.
+    pub fn begin(&mut self, orders: &[Order]) {
+        for Order { id, kind, args } in orders {
+            if self.processes.contains_key(id) {
+                continue;
+            }
+            if let Err(e) = self.launch(&id.to_string(), kind, args) {
+                ::log::error!("--launch {kind} {id}: {e}");
+            }
+        }
     }
 
     /// Gives the supervision of a process up: it is neither started again nor killed when it hangs, and forgotten unless

@@ -1,9 +1,10 @@
-//! What the kernel and iperf3 count: `drops`, `iperf`.
+//! What the kernel, panels and iperf3 count: `drops`, `iperf`.
 
 use std::time::Duration;
 
 use lab::file::Rate;
 use lab::iperf::{Measure, Measured, measure};
+use lab::plan::Role;
 use serde_json::{Value, json};
 
 use super::options::Taken;
@@ -21,20 +22,20 @@ const MOST_SECONDS: u64 = 86_400;
 pub fn drops(context: &mut Context, args: &Args) -> Outcome {
     let taken = Taken::new(context, args, "drops", DROPS, &["-n"], &[])?;
     let network = taken.network()?;
-    let numbers: Vec<usize> = match taken.words.as_slice() {
-        [] => (0..network.nodes().len()).collect(),
-        names => names
-            .iter()
-            .map(|name| network.node(name))
-            .collect::<Result<_, _>>()?,
-    };
+    let numbers = taken.nodes(&network)?;
     let (mut rows, mut documents, mut dpdk) = (Vec::new(), Vec::new(), Vec::new());
+    let (panels, silent) = match lab::drops::panels(&network) {
+        Ok(panels) => (panels, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     for number in numbers {
         let node = &network.nodes()[number];
-        if node.role.is_dpdk() {
+        if matches!(node.role, Role::Dpdk(_)) {
             dpdk.push(node.name.as_str());
         }
-        for dropped in lab::drops::drops(&network, number)? {
+        let kernel = lab::drops::drops(&network, number)?;
+        let here = panels.iter().filter(|dropped| dropped.node == number);
+        for dropped in kernel.into_iter().chain(here.cloned()) {
             let place = match &dropped.interface {
                 Some(interface) => format!("{}:{interface}", node.name),
                 None => node.name.clone(),
@@ -58,9 +59,15 @@ pub fn drops(context: &mut Context, args: &Args) -> Outcome {
         ("COUNTER", Align::Left),
     ];
     let mut text = match rows.is_empty() {
-        true => "The kernel dropped nothing.".to_owned(),
+        true => "Nothing was dropped.".to_owned(),
         false => columns::lines(0, &header, &rows),
     };
+    if let Some(error) = silent {
+        text = format!(
+            "{}\nWhat panels dropped is not known: {error}",
+            text.trim_end()
+        );
+    }
     if !dpdk.is_empty() {
         text = format!(
             "{}\nWhat the DPDK programs of {} did not take in time, or dropped themselves, they are told alone: look at their own counters.",

@@ -3,6 +3,7 @@
 mod capture;
 mod compare;
 mod console;
+mod cores;
 mod look;
 mod measure;
 mod options;
@@ -27,6 +28,7 @@ use options::Taken;
 
 pub use capture::capture;
 pub use compare::{diff, save};
+pub use cores::cores;
 pub use look::{check, graph, ping, pingall, ps, schema};
 pub use measure::{drops, iperf};
 pub use programs::{exec, gdb, shell};
@@ -54,6 +56,8 @@ pub const CAPTURE: &str =
     "[-n NAME] [NODE[:INTERFACE]… | --all] [-w FILE] [--seconds N] [--count N] [--filter EXPR]";
 /// Words after `lab drops`.
 pub const DROPS: &str = "[-n NAME] [NODE…]";
+/// Words after `lab cores`.
+pub const CORES: &str = "[-n NAME] [NODE…]";
 /// Words after `lab iperf`.
 pub const IPERF: &str = "[-n NAME] NODE NODE [--seconds N] [--udp] [--rate R]";
 /// Words after `lab save`.

@@ -140,6 +140,17 @@ impl Taken {
         }
     }
 
+    /// The numbers of the nodes that are named, or of all.
+    pub fn nodes(&self, network: &Running) -> Result<Vec<usize>, Failure> {
+        Ok(match self.words.as_slice() {
+            [] => (0..network.nodes().len()).collect(),
+            names => names
+                .iter()
+                .map(|name| network.node(name))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
     /// The network of `-n`, or the one that is meant without.
     pub fn network(&self) -> Result<Running, Failure> {
         self.named(self.value("-n"))

@@ -121,9 +121,17 @@ pub(super) const TRACE: Command = command(
 pub(super) const DROPS: Command = command(
     "lab drops",
     &[words(lab::DROPS, Labs::Nodes(usize::MAX))],
-    "where the kernel dropped packets since the network came up, and why",
-    "At interfaces, in queues and in the nodes' stacks; only what is not zero.",
+    "where packets were dropped since the network came up, and why",
+    "At interfaces, in queues, in the nodes' stacks and in panels; only what is not zero.",
     Action::Run(lab::drops),
+);
+
+pub(super) const CORES: Command = command(
+    "lab cores",
+    &[words(lab::CORES, Labs::Nodes(usize::MAX))],
+    "core files of DPDK programs that crashed (of nodes with `cores: true`), and how gdb looks into them",
+    "Where this machine puts core files elsewhere, it says where.",
+    Action::Run(lab::cores),
 );
 
 pub(super) const IPERF: Command = command(

@@ -1,4 +1,4 @@
-//! Where the kernel dropped packets of a network, and why.
+//! Where packets of a network were dropped, and why: by the kernel, and by panels.
 
 mod words;
 
@@ -6,10 +6,11 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::kernel::route::Router;
+use crate::panels::look;
 use crate::plan::Role;
 use crate::running::{Running, device};
 
-/// Packets that the kernel dropped for one reason, since the network came up.
+/// Packets that were dropped for one reason, since the network came up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
     /// Number of the node.
@@ -20,7 +21,7 @@ pub struct Dropped {
     pub packets: u64,
     /// Why, in words.
     pub why: String,
-    /// What the kernel calls the counter.
+    /// What the kernel, or a panel, calls the counter.
     pub counter: String,
 }
 
@@ -95,6 +96,30 @@ pub fn drops(running: &Running, node: usize) -> Result<Vec<Dropped>> {
     Ok(found)
 }
 
+/// What panels dropped, by node: of a panel of the file its ports, of one that carries links the interfaces that did not get it. What
+/// the file wants to be lost is in it, too.
+///
+/// # Errors
+/// A panel does not answer.
+pub fn panels(running: &Running) -> Result<Vec<Dropped>> {
+    let mut all: Vec<Dropped> = look::fallen(running)?
+        .into_iter()
+        .map(|fallen| {
+            let reason = words::PANEL.iter().find(|(name, _)| *name == fallen.reason);
+            let reason = reason.map_or(fallen.reason, |(_, words)| words);
+            Dropped {
+                node: fallen.node,
+                interface: Some(fallen.place),
+                packets: fallen.packets,
+                why: format!("{}: {reason}", fallen.process),
+                counter: fallen.reason.to_owned(),
+            }
+        })
+        .collect();
+    all.sort_by_key(|dropped| dropped.node);
+    Ok(all)
+}
+
 /// Pairs of lines, `Ip: InReceives InDiscards` and `Ip: 10 2` (`/proc/net/snmp`): `IpInDiscards` is 2.
 fn table(text: &str, counters: &mut HashMap<String, u64>) {
     let lines: Vec<&str> = text.lines().collect();
@@ -127,6 +152,14 @@ fn list(text: &str, counters: &mut HashMap<String, u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_reason_of_a_panel_has_words() {
+        assert_eq!(
+            words::PANEL.map(|(name, _)| name),
+            protocol::detail::DROP_REASONS
+        );
+    }
 
     #[test]
     fn counters_are_found_in_both_forms() {

@@ -24,6 +24,23 @@ pub const DEVICE: [(usize, &str, &str); 7] = [
     ),
 ];
 
+/// Why a panel drops packets (`protocol::detail::Drops`).
+pub const PANEL: [(&str, &str); 10] = [
+    ("full", "where they were to go there was no room"),
+    ("link-down", "nobody is at the other end"),
+    ("no-mbuf", "no packet buffer was left"),
+    ("too-big", "longer than where they were to go takes"),
+    (
+        "removed",
+        "on their way when their port or patch was taken away",
+    ),
+    ("io-error", "a file or driver refused them"),
+    ("unknown", "no entry of a table says where they should go"),
+    ("filtered", "not let through, as the file wants"),
+    ("lost", "lost, as the file wants"),
+    ("limit", "as many waited as the queue takes"),
+];
+
 /// Counters of a namespace's stack.
 pub const STACK: &[(&str, &str)] = &[
     (

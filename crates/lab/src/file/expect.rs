@@ -15,7 +15,7 @@ pub enum Expectation {
     Ping(PingExpectation),
     /// Every host and router reaches every other one that has an address.
     Pingall,
-    /// No packet was dropped at an interface of these nodes while the network was tested; `[]` is all of them.
+    /// No packet was dropped at an interface of these nodes, or by a panel, while the network was tested; `[]` is all of them.
     NoDrops(Drops),
     /// Packets from one node to another, and back, take a way.
     Path(PathExpectation),

@@ -12,6 +12,7 @@ mod read;
 mod short;
 mod values;
 mod ways;
+mod workers;
 
 use std::str::FromStr;
 
@@ -29,10 +30,11 @@ pub use expect::{
 };
 pub use hint::closest;
 pub use names::{MAX_INTERFACE, MAX_NAME};
-pub use panel::{Dpdk, Driver, Panel};
+pub use panel::{Dpdk, Driver, Panel, Recorder};
 pub use problem::{Problem, Problems};
 pub use short::{Loose, Named, Several, Short};
 pub use values::{Address, Destination, Gateway, Mac, Rate, Share, Shell, Time};
+pub use workers::Workers;
 
 /// A network: hosts, switches, routers, what runs on them, the links between them, and what is expected of all that.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]

@@ -1,16 +1,15 @@
 //! Nodes that run DPDK: programs, and panels of SPP.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::path::PathBuf;
 
-use protocol::desired::{Desired, Processes, System};
+use protocol::desired::{Desired, System};
 use protocol::port::PortName;
 use protocol::reply::ProcessKind;
 use schemars::JsonSchema;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::workers::Workers;
 use super::{Shell, Short};
 
 /// A DPDK program whose ports are links. `{eal}` in its command stands for the EAL's arguments.
@@ -28,6 +27,9 @@ pub struct Dpdk {
     /// CPUs, as EAL's `--lcores` takes them (`0`).
     #[serde(default = "lcores")]
     pub lcores: String,
+    /// Its core files are kept: it runs in a folder of its own for them, with no limit of their length.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cores: bool,
     /// What it writes when it is ready: the network counts as up then. Without it, when it has taken its links.
     #[serde(default)]
     pub ready: Option<String>,
@@ -45,6 +47,7 @@ impl Short for Dpdk {
             driver: Driver::default(),
             memory: memory(),
             lcores: lcores(),
+            cores: false,
             ready: None,
         })
     }
@@ -76,26 +79,27 @@ pub struct Panel {
     /// Number of rings (16).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rings: Option<u16>,
-    /// Its processes (`nfv:1`, `vf:2`, `mirror:3`) and what each is to have: as in files for `spp apply`.
-    #[serde(deserialize_with = "processes")]
+    /// Its processes (`nfv:1`, `vf:2`, `mirror:3`) and what each is to have: as in files for `spp apply`. Of a `pcap:4` its `port`, and
+    /// maybe `folder`, `filter` and `capture`.
     #[schemars(with = "BTreeMap<String, serde_json::Map<String, serde_json::Value>>")]
-    pub processes: Processes,
+    pub processes: Workers,
 }
 
-fn processes<'de, D: Deserializer<'de>>(from: D) -> Result<Processes, D::Error> {
-    struct Mapping;
-    impl<'de> Visitor<'de> for Mapping {
-        type Value = Processes;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a mapping of processes, such as nfv:1, to what each is to have")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Processes, A::Error> {
-            Processes::deserialize(MapAccessDeserializer::new(map))
-        }
-    }
-    from.deserialize_any(Mapping)
+/// A process that writes the packets of a port into files.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorder {
+    /// The port, of which it is the only one that takes packets.
+    pub port: PortName,
+    /// Folder of the files, in the folder of the network unless it begins with `/` (`p1.pcap.4`). It is made if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Which packets, in tcpdump's language (all).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// It captures from the beginning on (true), or when it is told to (`spp pcap 4 start`).
+    #[serde(default = "yes")]
+    pub capture: bool,
 }
 
 impl Short for Panel {
@@ -116,23 +120,22 @@ impl Panel {
     /// What is wrong with its processes, given how many links it has: the text, and what would be right.
     pub(super) fn wrong(&self, links: usize) -> Vec<(String, String)> {
         let mut wrong = Vec::new();
-        if let Err(error) = System::new(self.processes.clone()).check() {
+        let desired = self.processes.desired();
+        if let Err(error) = System::new(desired.clone()).check() {
             wrong.push((error.to_string(), "as in files for `spp apply`".to_owned()));
         }
-        for (name, desired) in &self.processes {
-            match name.kind {
-                ProcessKind::Nfv | ProcessKind::Vf | ProcessKind::Mirror => {}
-                ProcessKind::Primary | ProcessKind::Pcap => wrong.push((
-                    format!(
-                        "a panel in a network has no {} of its own to set up",
-                        name.kind
-                    ),
-                    "nfv:1, vf:2 or mirror:3 and the like".to_owned(),
-                )),
+        for (name, desired) in &desired {
+            if name.kind == ProcessKind::Primary {
+                wrong.push((
+                    "the primary of a panel in a network cannot be set up".to_owned(),
+                    "nfv:1, vf:2, mirror:3 or pcap:4 and the like".to_owned(),
+                ));
             }
+            let recorded = self.processes.recorders.get(name);
+            let recorded = recorded.map(|recorder| recorder.port);
             let is_missing =
                 |port: &PortName| matches!(port, PortName::Tap(n) if usize::from(*n) >= links);
-            let missing = ports(desired).find(is_missing);
+            let missing = ports(desired).chain(recorded).find(is_missing);
             if let Some(port) = missing {
                 wrong.push((
                     format!("{name} has {port}, but the panel has {links} links"),
@@ -145,9 +148,10 @@ impl Panel {
 
     /// Whether a process of it has a port.
     pub(super) fn uses(&self, port: PortName) -> bool {
-        self.processes
-            .values()
-            .any(|desired| ports(desired).any(|of| of == port))
+        let mut recorders = self.processes.recorders.values();
+        let mut others = self.processes.others.values();
+        recorders.any(|recorder| recorder.port == port)
+            || others.any(|desired| ports(desired).any(|of| of == port))
     }
 }
 
@@ -165,6 +169,10 @@ fn ports(desired: &Desired) -> impl Iterator<Item = PortName> {
 
 fn memory() -> u32 {
     128
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn lcores() -> String {

@@ -3,14 +3,17 @@
 //! A port of a panel is a tap device, of which the kernel's side is moved to where the link ends: into the namespace of the other
 //! node. A link with a character has a panel between its ends that belongs to no node, with a namespace of its own.
 
+pub(crate) mod look;
 mod start;
+
+use std::collections::BTreeMap;
 
 use protocol::desired::{Desired, DesiredPatch, DesiredPort, ProcessName, Processes};
 use protocol::port::PortName;
 use protocol::reply::ProcessKind;
 
 use crate::error::{Error, Result};
-use crate::file::{Driver, Via};
+use crate::file::{Driver, Recorder, Via};
 use crate::plan::{Cable, Node, Plan, Role};
 
 pub(crate) use start::{environment, start};
@@ -47,6 +50,8 @@ pub(crate) struct Rack {
     pub taps: usize,
     /// What its processes are to have.
     pub processes: Processes,
+    /// Those of them that capture, and how.
+    pub recorders: BTreeMap<ProcessName, Recorder>,
 }
 
 /// A tap port whose kernel's side is an interface of a node.
@@ -94,7 +99,7 @@ impl Layout {
         for (place, node) in plan.nodes.iter().enumerate() {
             if let Role::Panel(panel) = &node.role {
                 let taps = node.interfaces.len();
-                let processes = panel.processes.iter();
+                let processes = panel.processes.desired().into_iter();
                 layout.racks.push(Rack {
                     name: node.name.clone(),
                     place,
@@ -103,8 +108,9 @@ impl Layout {
                     mbufs: None,
                     taps,
                     processes: processes
-                        .map(|(name, desired)| (*name, with_taps(*name, desired, taps)))
+                        .map(|(name, desired)| (name, with_taps(name, desired, taps)))
                         .collect(),
+                    recorders: panel.processes.recorders.clone(),
                 });
             }
         }
@@ -188,7 +194,8 @@ impl Layout {
             rings: 1,
             mbufs: Some(mbufs),
             taps: 2 * cables.len(),
-            processes: [(process, with_taps(process, &desired, 2 * cables.len()))].into(),
+            processes: [(process, with_taps(process, desired, 2 * cables.len()))].into(),
+            recorders: BTreeMap::new(),
         });
         Ok(())
     }
@@ -226,8 +233,7 @@ fn tap(number: usize) -> PortName {
 }
 
 /// With all tap ports among the ports of an nfv, which has them from the beginning on and cannot be without them.
-fn with_taps(process: ProcessName, desired: &Desired, taps: usize) -> Desired {
-    let mut desired = desired.clone();
+fn with_taps(process: ProcessName, mut desired: Desired, taps: usize) -> Desired {
     if process.kind != ProcessKind::Nfv {
         return desired;
     }

@@ -5,13 +5,15 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::desired::{Desired, ProcessName, System};
+use protocol::port::PortName;
 
-use super::Rack;
+use super::{Rack, look};
 use crate::build::Options;
 use crate::error::{Error, Result};
+use crate::file::Recorder;
 use crate::kernel::dpdk::tap;
 use crate::kernel::process::Inside;
 use crate::programs::{self, Kept};
@@ -19,6 +21,9 @@ use crate::state::Claim;
 
 /// How long a panel may take until all of its processes are there and have what they are to have.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Between two looks at what is there of a panel.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The panels' mount of hugetlbfs and their runtime folder, in the folder of the network.
 const HUGE: &str = "huge";
@@ -41,7 +46,7 @@ pub(crate) fn environment(folder: &Path, name: &str) -> Vec<(&'static str, OsStr
 }
 
 /// A program of SPP: in the folder that is named by `SPP_BIN_DIR`, beside this one, or found by the shell's rules.
-fn program(name: &str) -> Result<PathBuf> {
+pub(super) fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().unwrap_or_default();
     let beside = own.ancestors().skip(1).take(2).map(Path::to_owned);
     let named = std::env::var_os("SPP_BIN_DIR").map(PathBuf::from);
@@ -58,7 +63,7 @@ fn program(name: &str) -> Result<PathBuf> {
     })
 }
 
-/// A program of a panel that was started.
+/// The primary of a panel, which was started.
 struct Started {
     log: String,
     line: String,
@@ -84,14 +89,11 @@ pub(crate) fn start(
     Inside::open(kept.state, first.place)?.mount_hugepages(&claim.folder().join(HUGE))?;
     let mut started = Vec::new();
     for rack in racks {
-        started.push(processes(rack, kept, claim)?);
+        started.push(primary(rack, kept, claim)?);
     }
     for (rack, started) in racks.iter().zip(&mut started) {
         let commander = Commander { rack, kept, claim };
-        for process in rack.processes.keys() {
-            let words = ["wait", &process.kind.to_string(), &process.id.to_string()];
-            commander.run(&words, started, options)?;
-        }
+        commander.wait(started, options)?;
         let file = claim.folder().join(format!("{}.json", rack.name));
         let document = serde_json::to_vec(&System::new(rack.processes.clone()));
         let document = document.map_err(|e| Error::io(format!("write {}", file.display()), e))?;
@@ -107,77 +109,108 @@ fn folder(path: &Path) -> Result<()> {
     made.map_err(|e| Error::io(format!("make the folder {}", path.display()), e))
 }
 
-/// Starts the processes of a panel.
-fn processes(rack: &Rack, kept: &Kept<'_>, claim: &Claim) -> Result<Vec<Started>> {
+/// Starts the primary of a panel, which starts its other processes, and starts those again that end by themselves.
+fn primary(rack: &Rack, kept: &Kept<'_>, claim: &Claim) -> Result<Started> {
     let own = claim.folder().join(&rack.name);
     folder(&own)?;
-    let inside = Inside::open(kept.state, rack.place)?;
-    let mut started = Vec::new();
-    let mut spawn = |name: &str, log: String, arguments: Vec<String>| -> Result<()> {
-        let program = program(name)?;
-        let mut command = Command::new(&program);
-        command.args(&arguments).stdin(Stdio::null());
-        prepare(&mut command, rack, claim, &log)?;
-        let child = kept.spawn(&inside, &mut command)?;
-        let line = [vec![name.to_owned()], arguments].concat().join(" ");
-        started.push(Started { log, line, child });
-        Ok(())
-    };
-    spawn(
-        "spp-primary",
-        format!("{}.primary", rack.name),
-        primary(rack, &own),
-    )?;
+    let mut arguments = arguments(rack, &own);
     for (process, desired) in &rack.processes {
-        let log = format!("{}.{}.{}", rack.name, process.kind, process.id);
-        spawn(
-            &format!("spp-{}", process.kind),
-            log,
-            secondary(*process, desired),
-        )?;
+        let mut words = vec![process.kind.to_string(), process.id.to_string()];
+        words.push(format!("--wait={}", LIMIT.as_secs()));
+        words.extend(cpus(desired));
+        if let Some(recorder) = rack.recorders.get(process) {
+            words.extend(recording(&rack.name, *process, recorder, claim.folder())?);
+        }
+        // Who looks into one with a debugger holds it up for as long as that takes.
+        words.extend(["--restart=on-failure", "--hang-limit=0"].map(str::to_owned));
+        let order = shlex::try_join(words.iter().map(String::as_str));
+        let order = order.map_err(|_| {
+            Error::Refused(format!(
+                "a word of {process} of {} has a zero byte",
+                rack.name
+            ))
+        })?;
+        arguments.extend(["--launch".to_owned(), order]);
     }
-    Ok(started)
+    let name = "spp-primary";
+    let log = format!("{}.primary", rack.name);
+    let mut command = Command::new(program(name)?);
+    command.args(&arguments).stdin(Stdio::null());
+    prepare(&mut command, rack, claim.folder());
+    programs::write_to(&mut command, claim, &log)?;
+    let child = kept.spawn(&Inside::open(kept.state, rack.place)?, &mut command)?;
+    let line = format!("{name} {}", arguments.join(" "));
+    Ok(Started { log, line, child })
 }
 
-/// With the environment of a panel and nothing of ours that SPP's programs listen to, and with its output in a log.
-fn prepare(command: &mut Command, rack: &Rack, claim: &Claim, log: &str) -> Result<()> {
+/// Gives a program of SPP the environment of a panel, and nothing of ours that it would listen to.
+pub(super) fn prepare(command: &mut Command, rack: &Rack, network: &Path) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SPP_") {
             command.env_remove(name);
         }
     }
-    command.envs(environment(claim.folder(), &rack.name));
-    programs::write_to(command, claim, log)
+    command.envs(environment(network, &rack.name));
 }
 
-fn primary(rack: &Rack, own: &Path) -> Vec<String> {
+fn arguments(rack: &Rack, own: &Path) -> Vec<String> {
     let mut words = vec![
         format!("--memory={}", rack.memory),
         format!("--rings={}", rack.rings),
         format!("--state-dir={}", own.join("state").display()),
         format!("--vhost-dir={}", own.display()),
+        format!("--log-dir={}", own.display()),
     ];
     words.extend(rack.mbufs.map(|mbufs| format!("--mbufs={mbufs}")));
     words.extend((0..rack.taps).map(|n| format!("--vdev=net_tap{n},iface={}", tap(n))));
     words
 }
 
-fn secondary(process: ProcessName, desired: &Desired) -> Vec<String> {
-    let mut words = vec![
-        format!("--sec-id={}", process.id),
-        format!("--wait={}", LIMIT.as_secs()),
-    ];
+/// The CPUs that are named by what a process is to have.
+fn cpus(desired: &Desired) -> Option<String> {
     let named = desired.components.iter().map(|component| component.core);
     let mut cpus: Vec<u32> = named
         .chain(desired.patches.iter().filter_map(|patch| patch.cpu))
         .collect();
     cpus.sort_unstable();
     cpus.dedup();
-    if !cpus.is_empty() {
-        let cpus: Vec<String> = cpus.iter().map(ToString::to_string).collect();
-        words.push(format!("--lcores={}", cpus.join(",")));
-    }
-    words
+    let cpus: Vec<String> = cpus.iter().map(ToString::to_string).collect();
+    (!cpus.is_empty()).then(|| format!("--lcores={}", cpus.join(",")))
+}
+
+/// How a process captures. Its folder is made.
+fn recording(
+    panel: &str,
+    process: ProcessName,
+    recorder: &Recorder,
+    network: &Path,
+) -> Result<Vec<String>> {
+    let own = || format!("{panel}.{}.{}", process.kind, process.id).into();
+    let folder = network.join(recorder.folder.clone().unwrap_or_else(own));
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
+    made.map_err(|e| Error::io(format!("make the folder {}", folder.display()), e))?;
+    let mut words = vec!["-c".to_owned()];
+    words.extend(words_of(recorder.port));
+    // Readable without further programs, also after a sudden end.
+    words.extend(["--format=pcapng", "--compress=none"].map(str::to_owned));
+    words.push(format!("--out-dir={}", folder.display()));
+    words.extend(
+        recorder
+            .filter
+            .as_ref()
+            .map(|filter| format!("--filter={filter}")),
+    );
+    words.extend((!recorder.capture).then(|| "--idle".to_owned()));
+    Ok(words)
+}
+
+/// `phy:0 nq 1` is three words.
+fn words_of(port: PortName) -> Vec<String> {
+    let text = port.to_string();
+    text.split(' ').map(str::to_owned).collect()
 }
 
 /// Runs commands of `spp` for a panel.
@@ -188,27 +221,60 @@ struct Commander<'a> {
 }
 
 impl Commander<'_> {
-    /// Runs one to its end, unless a process of the panel ends before it.
-    fn run(&self, words: &[&str], panel: &mut [Started], options: &Options<'_>) -> Result<()> {
+    /// Waits until all processes are there.
+    fn wait(&self, primary: &mut Started, options: &Options<'_>) -> Result<()> {
+        let inside = Inside::open(self.kept.state, self.rack.place)?;
+        let end = Instant::now() + LIMIT;
+        loop {
+            self.lives(primary, options)?;
+            // The controller comes after the primary: until then there is no answer.
+            let known = look::details(self.rack, &inside, self.claim.folder()).unwrap_or_default();
+            if let Some(ended) = look::ended(&known, self.whose()) {
+                return Err(Error::Refused(ended));
+            }
+            let mut missing = self.rack.processes.keys();
+            let Some(missing) = missing.find(|process| !look::answers(&known, **process)) else {
+                return Ok(());
+            };
+            if Instant::now() >= end {
+                let how = format!(
+                    "has not got {missing} to answer within {} s",
+                    LIMIT.as_secs()
+                );
+                return Err(self.failed(&primary.log, &primary.line, &how));
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+
+    /// # Errors
+    /// The primary has ended.
+    fn lives(&self, primary: &mut Started, options: &Options<'_>) -> Result<()> {
+        match programs::wait(&mut primary.child, Duration::ZERO, options)? {
+            Some(status) => {
+                Err(self.failed(&primary.log, &primary.line, &programs::ended(&status)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Runs one to its end, unless the primary ends before it.
+    fn run(&self, words: &[&str], primary: &mut Started, options: &Options<'_>) -> Result<()> {
         let log = format!("{}.spp", self.rack.name);
         let mut command = Command::new(program("spp")?);
         command.args(words).stdin(Stdio::null());
-        prepare(&mut command, self.rack, self.claim, &log)?;
+        prepare(&mut command, self.rack, self.claim.folder());
+        programs::write_to(&mut command, self.claim, &log)?;
         let inside = Inside::open(self.kept.state, self.rack.place)?;
         let mut child = self.kept.spawn(&inside, &mut command)?;
         let line = format!("spp {}", words.join(" "));
-        let end = std::time::Instant::now() + LIMIT;
+        let end = Instant::now() + LIMIT;
         loop {
-            for process in &mut *panel {
-                if let Some(status) = programs::wait(&mut process.child, Duration::ZERO, options)? {
-                    let how = programs::ended(&status);
-                    return Err(self.failed(&process.log, &process.line, &how));
-                }
-            }
+            self.lives(primary, options)?;
             match programs::wait(&mut child, programs::PAUSE, options)? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(self.failed(&log, &line, &programs::ended(&status))),
-                None if std::time::Instant::now() >= end => {
+                None if Instant::now() >= end => {
                     let how = format!("takes longer than {} s", LIMIT.as_secs());
                     return Err(self.failed(&log, &line, &how));
                 }
@@ -217,11 +283,14 @@ impl Commander<'_> {
         }
     }
 
-    fn failed(&self, log: &str, line: &str, how: &str) -> Error {
-        let whose = match self.rack.name.strip_prefix('_') {
+    fn whose(&self) -> &str {
+        match self.rack.name.strip_prefix('_') {
             Some(_) => "the panel that carries links with delay, loss or rate",
             None => &self.rack.name,
-        };
-        programs::failed(self.claim, log, line, whose, how)
+        }
+    }
+
+    fn failed(&self, log: &str, line: &str, how: &str) -> Error {
+        programs::failed(self.claim, log, line, self.whose(), how)
     }
 }
