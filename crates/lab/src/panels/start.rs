@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::build::Options;
 use crate::error::{Error, Result};
 use crate::kernel::dpdk::tap;
 use crate::kernel::process::Inside;
+use crate::outside::of_spp;
 use crate::programs::{self, Kept};
 use crate::state::Claim;
 
@@ -32,30 +33,12 @@ pub(crate) fn environment(folder: &Path, name: &str) -> Vec<(&'static str, OsStr
         ("SPP_HUGE_DIR", folder.join(HUGE).into()),
     ];
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let programs = program("spp")
+    let programs = of_spp("spp")
         .ok()
         .and_then(|path| path.parent().map(Path::to_owned));
     let path = std::env::join_paths(programs.into_iter().chain(std::env::split_paths(&path)));
     known.extend(path.ok().map(|path| ("PATH", path)));
     known
-}
-
-/// A program of SPP: in the folder that is named by `SPP_BIN_DIR`, beside this one, or found by the shell's rules.
-fn program(name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe().unwrap_or_default();
-    let beside = own.ancestors().skip(1).take(2).map(Path::to_owned);
-    let named = std::env::var_os("SPP_BIN_DIR").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = named
-        .into_iter()
-        .chain(beside)
-        .chain(std::env::split_paths(&path));
-    let mut candidates = folders.map(|folder| folder.join(name));
-    candidates.find(|path| path.is_file()).ok_or_else(|| {
-        Error::Refused(format!(
-            "the network needs the program {name}, which is neither beside this program nor in PATH: install SPP, or name its folder with SPP_BIN_DIR"
-        ))
-    })
 }
 
 /// A program of a panel that was started.
@@ -114,7 +97,7 @@ fn processes(rack: &Rack, kept: &Kept<'_>, claim: &Claim) -> Result<Vec<Started>
     let inside = Inside::open(kept.state, rack.place)?;
     let mut started = Vec::new();
     let mut spawn = |name: &str, log: String, arguments: Vec<String>| -> Result<()> {
-        let program = program(name)?;
+        let program = of_spp(name)?;
         let mut command = Command::new(&program);
         command.args(&arguments).stdin(Stdio::null());
         prepare(&mut command, rack, claim, &log)?;
@@ -191,7 +174,7 @@ impl Commander<'_> {
     /// Runs one to its end, unless a process of the panel ends before it.
     fn run(&self, words: &[&str], panel: &mut [Started], options: &Options<'_>) -> Result<()> {
         let log = format!("{}.spp", self.rack.name);
-        let mut command = Command::new(program("spp")?);
+        let mut command = Command::new(of_spp("spp")?);
         command.args(words).stdin(Stdio::null());
         prepare(&mut command, self.rack, self.claim, &log)?;
         let inside = Inside::open(self.kept.state, self.rack.place)?;
