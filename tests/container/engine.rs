@@ -13,18 +13,24 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// For an image, with its packages.
 const BUILD: Duration = Duration::from_secs(600);
 
-/// Says whether the test can go on: without an engine it is skipped, by name. `scripts/setup.sh --tests` installs one and
-/// starts it wherever it can, and images are made once, where the engine keeps them.
+/// Says whether the test can go on, with all images: without an engine it is skipped, by name. `scripts/setup.sh --tests` installs
+/// one and starts it wherever it can, and images are made once, where the engine keeps them.
 pub fn engine(test: &str) -> bool {
+    let programs = machine::bin_dir().display().to_string();
+    engine_with(test, &[("dpdk", &[]), ("spp", &["--bin-dir", &programs])])
+}
+
+/// The same with these images, each with further words for its making. All tests of a program ask for the same ones.
+pub fn engine_with(test: &str, images: &[(&str, &[&str])]) -> bool {
     static ENGINE: OnceLock<Result<(), String>> = OnceLock::new();
     let prepared = ENGINE.get_or_init(|| {
         let answer = spp(&["container", "ps"]);
         if !answer.status.success() {
             return Err(answer.output);
         }
-        image("dpdk", &[]);
-        let programs = machine::bin_dir().display().to_string();
-        image("spp", &["--bin-dir", &programs]);
+        for (target, more) in images {
+            image(target, more);
+        }
         Ok(())
     });
     match prepared {

@@ -19,9 +19,10 @@ hosts:
   h2: {loopback: [192.0.2.1/32], anycast: true, routes: [{to: 10.0.0.0/8, via: 10.0.2.1}, {to: default, via: 10.0.2.1}]}
   h3: {address: 10.0.4.2/24, loopback: 192.0.2.1/32, anycast: true}
   alone: {}
+  box: {image: 'debian:12', run: 'true'}
 switches: {s1: {}, s2: {stp: true}, s3: {stp: true}}
 routers: {r1: {routes: [{to: 192.0.2.1/32, via: 10.0.2.2}]}}
-nodes: {d1: {command: 'dpdk-testpmd {eal} -- --forward-mode=io', lcores: 0-1, memory: 256, driver: af_xdp, ready: 'Press: enter'}}
+nodes: {d1: {command: 'dpdk-testpmd {eal} -- --forward-mode=io', lcores: 0-1, memory: 256, driver: af_xdp, ready: 'Press: enter'}, d2: {app: testpmd, options: '--forward-mode io'}}
 spp: {p1: {memory: 512, rings: 4, processes: {nfv:1: {forward: true, patches: [{src: tap:0, dst: ring:0, with: {delay: 1ms}}]}, vf:2: {}}}}
 links:
   - [h1, s1]

@@ -142,6 +142,20 @@ fn a_chain_of_services_is_patched_by_a_panel() {
 }
 
 #[test]
+fn a_container_is_a_service_of_a_chain() {
+    if crate::containers::engine("a_container_is_a_service_of_a_chain") {
+        holds("service-chain-containers.yaml", 3);
+    }
+}
+
+#[test]
+fn a_container_is_a_host() {
+    if crate::containers::engine("a_container_is_a_host") {
+        holds("container-host.yaml", 3);
+    }
+}
+
+#[test]
 fn a_classifier_is_one_line_for_three_hosts() {
     holds("demultiplexer.yaml", 3);
 }

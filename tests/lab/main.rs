@@ -5,9 +5,13 @@
 mod capture;
 mod compare;
 mod console;
+mod containers;
 mod cycles;
 mod debug;
 mod drops;
+#[allow(dead_code, reason = "a part of it is for tests of panels")]
+#[path = "../container/engine.rs"]
+mod engine;
 mod examples;
 mod iperf;
 mod kills;

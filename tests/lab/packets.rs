@@ -45,7 +45,8 @@ fn test(place: &Place, file: &str) -> String {
 fn packets_arrive_as_they_were_sent_or_it_is_said_what_is_missing() {
     let place = Place::new();
     let numbers = |numbers: &[u8]| -> Vec<Vec<u8>> {
-        let frame = |number: &u8| frame(number.is_multiple_of(2), *number, 60 + usize::from(*number));
+        let frame =
+            |number: &u8| frame(number.is_multiple_of(2), *number, 60 + usize::from(*number));
         numbers.iter().map(frame).collect()
     };
     write(&place.path("sent.pcap"), &numbers(&[1, 2, 3, 4]));

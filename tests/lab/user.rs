@@ -33,6 +33,16 @@ fn as_user(home: &Path, words: &[&str]) -> Finished {
 }
 
 #[test]
+fn containers_of_networks_take_root() {
+    let home = home();
+    let file = home.join("net.yaml");
+    std::fs::write(&file, "hosts: {box: {image: dpdk}}\n").expect("a file");
+    let refused = as_user(home.path(), &["up", &file.to_string_lossy()]).failure();
+    let part = "'box' is a container, of which only root can have the network";
+    assert!(refused.contains(part), "{refused}");
+}
+
+#[test]
 fn an_ordinary_user_has_networks_where_namespaces_are_allowed() {
     let home = home();
     let name = machine::unique("lu");

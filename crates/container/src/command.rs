@@ -37,6 +37,11 @@ pub fn lines(plan: &Plan, profile: &Path) -> Vec<Vec<String>> {
     }
     match &plan.privilege {
         Privilege::All => add(&["--privileged"]),
+        Privilege::Usual(capabilities) => {
+            for capability in capabilities {
+                add(&["--cap-add", capability]);
+            }
+        }
         Privilege::Least(capabilities) => {
             add(&["--cap-drop", "ALL"]);
             for capability in capabilities {
@@ -78,7 +83,15 @@ pub fn lines(plan: &Plan, profile: &Path) -> Vec<Vec<String>> {
     for mount in sockets {
         add(&["-v", &mount.text()]);
     }
+    // docker takes one word there; the others come before the program's.
+    let mut entry = plan.entrypoint.iter().map(String::as_str);
+    if let Some(word) = entry.next() {
+        add(&["--entrypoint", word]);
+    }
     add(&[&plan.image]);
+    for word in entry {
+        add(&[word]);
+    }
     lines.extend(program(&plan.command));
     lines
 }

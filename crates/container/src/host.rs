@@ -1,6 +1,8 @@
 //! What the host has: hugepages, sockets with peers, its distribution.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::{Error, Result};
 
@@ -27,6 +29,34 @@ pub fn distribution() -> (String, String) {
             .unwrap_or_default()
     };
     (field("ID="), field("VERSION_ID="))
+}
+
+/// The shared libraries that these files load, and the loader.
+///
+/// # Errors
+/// One is missing, or there is no `ldd`.
+pub fn libraries(files: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
+    let output = Command::new("ldd")
+        .args(files)
+        .output()
+        .map_err(|error| Error::io("run", Path::new("ldd"), error))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if let Some(line) = text.lines().find(|line| line.contains("not found")) {
+        return Err(Error::refused(format!(
+            "a library of SPP's programs is missing on this host: {}",
+            line.trim()
+        )));
+    }
+    // `libx.so => /lib/libx.so (0x…)`, and the loader with its path alone.
+    let path = |line: &str| {
+        let word = match line.split_once("=>") {
+            Some((_, after)) => after.split_whitespace().next(),
+            None => line.split_whitespace().next(),
+        };
+        word.filter(|word| word.starts_with('/') && !word.ends_with(':'))
+            .map(PathBuf::from)
+    };
+    Ok(text.lines().filter_map(path).collect())
 }
 
 /// Writes a file of ours unless it is there as it should be.

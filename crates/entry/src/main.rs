@@ -4,17 +4,21 @@
 //! DPDK names files of a secondary by its PID, and the first process of every container is PID 1: two of them destroy each
 //! other's maps of the shared memory. SPP's own processes see to that themselves; this does it for others. It takes
 //! the PID as they do, by a locked file, which the program then holds as long as it lives.
+//!
+//! With `--leash` it is the first process of a container of the lab: the program waits until its network is there, and all in the
+//! container ends when the network does.
 
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
 use registry::folder::{self, Folder, FolderError};
 use registry::pid::{self, PidError};
+use sys::leash::Leash;
 use sys::signal::CommandExt as _;
 
 /// Exit statuses, as of other programs that start programs: this one failed, the program cannot be started, it is not there.
@@ -34,9 +38,13 @@ struct Args {
     /// Name of the panel [default: what the program's option of that name says, else rte]
     #[arg(long, value_name = "PREFIX")]
     file_prefix: Option<String>,
+    /// Any program, not one of a panel: it is started when a byte comes by this FIFO; without a program nothing is. All of the
+    /// container ends when nobody holds the FIFO's other end any more
+    #[arg(long, value_name = "FIFO", conflicts_with = "file_prefix")]
+    leash: Option<PathBuf>,
     /// The program and its arguments
     #[arg(
-        required = true,
+        required_unless_present = "leash",
         trailing_var_arg = true,
         allow_hyphen_values = true,
         value_name = "PROGRAM"
@@ -96,6 +104,9 @@ fn panel(prefix: &str) -> Result<Folder, Error> {
 
 /// Comes back only with a failure, and in the parents of the program with its exit status.
 fn start(args: &Args) -> Result<ExitCode, Error> {
+    if let Some(path) = &args.leash {
+        return on_leash(path, &args.command);
+    }
     let [program, arguments @ ..] = args.command.as_slice() else {
         return Ok(ExitCode::from(FAILED));
     };
@@ -105,17 +116,36 @@ fn start(args: &Args) -> Result<ExitCode, Error> {
     sys::signal::block_all()?;
     // As PID 1 the kernel would spare it signals that it does not handle, and it would have to reap orphans.
     if std::process::id() == 1 {
-        sys::init::go_on_in_child()?;
+        sys::init::go_on_in_child(None)?;
     }
     pid::settle(&folder)?.leave_to_program()?;
+    Err(become_program(program, arguments))
+}
+
+/// Waits for the word to go on, and starts the program in a child. Comes back only if it is not to be started, or cannot be.
+fn on_leash(path: &Path, command: &[OsString]) -> Result<ExitCode, Error> {
+    sys::signal::block_all()?;
+    let leash = Leash::open(path)?;
+    let Some((program, arguments)) = command.split_first() else {
+        sys::init::stay(&leash);
+    };
+    if !leash.wait()? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    sys::init::go_on_in_child(Some(&leash))?;
+    Err(become_program(program, arguments))
+}
+
+/// Comes back only with the reason why it cannot.
+fn become_program(program: &OsStr, arguments: &[OsString]) -> Error {
     let source = Command::new(program)
         .args(arguments)
         .unblock_signals()
         .exec();
-    Err(Error::Start {
-        program: PathBuf::from(AsRef::<OsStr>::as_ref(program)),
+    Error::Start {
+        program: PathBuf::from(program),
         source,
-    })
+    }
 }
 
 fn main() -> ExitCode {

@@ -4,8 +4,10 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use container::engine::Engine;
 use sys::keeper::Keeper;
 
+use crate::containers::{self, Containers};
 use crate::error::{Error, Result};
 use crate::file::Panel;
 use crate::kernel::namespace;
@@ -52,6 +54,7 @@ impl Options<'_> {
 /// # Errors
 /// A network of this name is up; the kernel refuses; a command fails. Nothing is left then.
 pub fn up(plan: Plan, options: &Options<'_>) -> Result<Running> {
+    let engine = containers::engine(&plan)?;
     user::become_root()?;
     if !options.plain {
         impair::check(&plan)?;
@@ -71,24 +74,35 @@ pub fn up(plan: Plan, options: &Options<'_>) -> Result<Running> {
         complete: false,
         plain: options.plain,
     };
-    match build(state, &claim, options) {
+    match build(state, engine.as_ref(), &claim, options) {
         Ok((state, keeper)) => {
             drop(claim);
             Ok(Running::new(state, keeper))
         }
         Err(error) => {
             // What the kernel had of it is gone: its keeper was dropped, and before there is one everything hangs on descriptors.
+            if let Some(engine) = &engine
+                && let Err(left) = containers::remove_by(engine, claim.folder())
+            {
+                return Err(Error::Refused(format!("{error}\nBesides, {left}")));
+            }
             claim.forget()?;
             Err(error)
         }
     }
 }
 
-fn build(mut state: State, claim: &Claim, options: &Options<'_>) -> Result<(State, Keeper)> {
+fn build(
+    mut state: State,
+    engine: Option<&Engine>,
+    claim: &Claim,
+    options: &Options<'_>,
+) -> Result<(State, Keeper)> {
     claim.remember(&state)?;
     let plan = &state.plan;
     let layout = Layout::of(plan, options.plain)?;
-    let made = namespaces(plan, &layout, options)?;
+    let mut containers = Containers::start(plan, engine, claim, options)?;
+    let made = namespaces(plan, &layout, &containers, options)?;
     for &number in &layout.pairs {
         options.go_on()?;
         let [(one, near), (other, far)] = plan.links[number].ends;
@@ -102,7 +116,12 @@ fn build(mut state: State, claim: &Claim, options: &Options<'_>) -> Result<(Stat
         .iter()
         .map(|(namespace, _)| namespace.as_fd())
         .collect();
-    let keeper = Keeper::start(&format!("lab:{}", plan.name), &descriptors)?;
+    let kept: Vec<_> = descriptors
+        .iter()
+        .copied()
+        .chain(containers.leashes())
+        .collect();
+    let keeper = Keeper::start(&format!("lab:{}", plan.name), &kept)?;
     let gone = || {
         Error::Refused(format!(
             "process {}, which keeps the network, has ended",
@@ -116,6 +135,7 @@ fn build(mut state: State, claim: &Claim, options: &Options<'_>) -> Result<(Stat
             .iter()
             .map(|descriptor| descriptor.as_raw_fd())
             .collect(),
+        containers: containers.hand_over(),
     };
     state.keeper = Some(kept.clone());
     claim.remember(&state)?;
@@ -132,19 +152,28 @@ fn build(mut state: State, claim: &Claim, options: &Options<'_>) -> Result<(Stat
     };
     network.give(&layout.taps)?;
     network.connect(Stage::Kernel)?;
-    programs::dpdk(&state.plan, &by, claim, options)?;
+    programs::dpdk(&state.plan, &by, &containers, claim, options)?;
     network.give(&layout.programs)?;
     network.connect(Stage::Programs)?;
     network.routes()?;
-    programs::hosts(&state.plan, &by, claim, options)?;
+    programs::hosts(&state.plan, &by, &containers, claim, options)?;
     state.complete = true;
     claim.remember(&state)?;
     Ok((state, keeper))
 }
 
-/// Makes the namespaces of the nodes, and behind them those of panels that belong to no node.
-fn namespaces(plan: &Plan, layout: &Layout, options: &Options<'_>) -> Result<Vec<Made>> {
-    namespace::make(plan.nodes.len() + layout.further(plan), |number| {
+/// Makes the namespaces of the nodes that are no containers, and behind them those of panels that belong to no node.
+fn namespaces(
+    plan: &Plan,
+    layout: &Layout,
+    containers: &Containers<'_>,
+    options: &Options<'_>,
+) -> Result<Vec<Made>> {
+    let count = plan.nodes.len() + layout.further(plan);
+    let given: Vec<_> = (0..count)
+        .map(|number| containers.network(number))
+        .collect();
+    namespace::make(&given, |number| {
         options.go_on()?;
         let Some(node) = plan.nodes.get(number) else {
             settings::apply(&Role::Panel(Panel::default()))?;

@@ -122,6 +122,18 @@ impl Lab {
         self
     }
 
+    /// It is a container of this image.
+    #[must_use]
+    pub fn image(mut self, name: &str) -> Self {
+        match self.current() {
+            Some(host) => host.image = Some(name.to_owned().into()),
+            None => self.refuse(format!(
+                "the image {name} is of nothing: name a host before"
+            )),
+        }
+        self
+    }
+
     /// An address of the first interface, with prefix: `10.0.0.1/24`. May be said several times.
     #[must_use]
     pub fn address(self, address: &str) -> Self {

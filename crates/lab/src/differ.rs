@@ -54,6 +54,7 @@ fn facts(plan: &Plan, other: &Plan) -> BTreeMap<String, String> {
             Role::Panel(panel) => serde_json::json!(panel).to_string(),
         };
         add(format!("settings of {name}"), settings);
+        add(format!("image of {name}"), joined(&node.image));
         add(format!("loopback of {name}"), joined(&node.loopback));
         let routes = node
             .routes

@@ -24,6 +24,12 @@ pub enum Error {
     },
 }
 
+impl From<container::Error> for Error {
+    fn from(error: container::Error) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
 impl Error {
     pub(crate) fn io(what: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
         Self::Io {

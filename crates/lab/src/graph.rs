@@ -7,7 +7,7 @@ use crate::plan::{Cable, Interface, Node, Plan};
 pub fn text(plan: &Plan) -> String {
     let mut text = String::new();
     for (number, node) in plan.nodes.iter().enumerate() {
-        text.push_str(&format!("{} ({})", node.name, node.role.word()));
+        text.push_str(&format!("{} ({})", node.name, node.words()));
         for address in &node.loopback {
             text.push_str(&format!("  lo {address}"));
         }
@@ -47,7 +47,7 @@ fn far_end(plan: &Plan, end: (usize, usize)) -> Option<(&Cable, &Node, &Interfac
 /// The network in Graphviz's language (`dot -Tsvg`).
 #[must_use]
 pub fn dot(plan: &Plan) -> String {
-    // Names have no quotes or backslashes: they were checked.
+    // Names, those of images too, have no quotes or backslashes: they were checked.
     let mut text = format!("graph \"{}\" {{\n", plan.name);
     for node in &plan.nodes {
         let shape = match node.role.word() {
@@ -60,8 +60,12 @@ pub fn dot(plan: &Plan) -> String {
             .addresses()
             .map(|address| format!("\\n{address}"))
             .collect();
+        let inside = match node.is_container() {
+            true => format!("\\n{}", node.words()),
+            false => String::new(),
+        };
         text.push_str(&format!(
-            "  \"{0}\" [shape={shape}, label=\"{0}{addresses}\"];\n",
+            "  \"{0}\" [shape={shape}, label=\"{0}{inside}{addresses}\"];\n",
             node.name
         ));
     }

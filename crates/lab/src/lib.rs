@@ -4,13 +4,15 @@
 //! A [`File`] is read and checked, becomes a [`Plan`], and [`build::up`] makes it real. What is up is a [`Running`].
 //!
 //! Everything of a network hangs on one process, its [keeper](sys::keeper): nothing is in the machine's own network namespace, and
-//! when the keeper ends, however that happens, the kernel ends and removes the rest.
+//! when the keeper ends, however that happens, the kernel ends and removes the rest. A container ends then, too, and its engine is told to
+//! remove it.
 
 #![forbid(unsafe_code)]
 
 pub mod build;
 pub mod builder;
 pub mod capture;
+mod containers;
 pub mod cores;
 mod debug;
 pub mod differ;

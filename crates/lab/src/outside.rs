@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +25,27 @@ pub fn need(program: &str, package: &str) -> Result<()> {
             "this needs the program {program}, which is not installed (Debian: apt-get install {package})"
         ))),
     }
+}
+
+/// A program of SPP: in the folder that is named by `SPP_BIN_DIR`, beside this one, or found by the shell's rules.
+///
+/// # Errors
+/// It is nowhere.
+pub(crate) fn of_spp(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().unwrap_or_default();
+    let beside = own.ancestors().skip(1).take(2).map(Path::to_owned);
+    let named = std::env::var_os("SPP_BIN_DIR").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = named
+        .into_iter()
+        .chain(beside)
+        .chain(std::env::split_paths(&path));
+    let mut candidates = folders.map(|folder| folder.join(name));
+    candidates.find(|path| path.is_file()).ok_or_else(|| {
+        Error::Refused(format!(
+            "the network needs the program {name}, which is neither beside this program nor in PATH: install SPP, or name its folder with SPP_BIN_DIR"
+        ))
+    })
 }
 
 /// What a program writes. It takes any amount without anybody reading meanwhile.

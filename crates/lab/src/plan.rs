@@ -19,13 +19,16 @@ pub struct Plan {
     pub links: Vec<Cable>,
 }
 
-/// A node: a network namespace.
+/// A node: a network namespace, of a container if it has one.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Node {
     /// Its name.
     pub name: String,
     /// What it is.
     pub role: Role,
+    /// The image of which it is a container, if the file names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Its interfaces, in the order of links.
     pub interfaces: Vec<Interface>,
     /// Addresses of its loopback interface.
@@ -195,6 +198,23 @@ impl Plan {
 }
 
 impl Node {
+    /// Its programs run in a container.
+    #[must_use]
+    pub fn is_container(&self) -> bool {
+        self.image.is_some() || matches!(&self.role, Role::Dpdk(program) if program.app.is_some())
+    }
+
+    /// What it is, for people: `switch`, `host of image dpdk`, `dpdk app l2fwd`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let word = self.role.word();
+        match (&self.image, &self.role) {
+            (Some(image), _) => format!("{word} of image {image}"),
+            (None, Role::Dpdk(Dpdk { app: Some(app), .. })) => format!("{word} app {app}"),
+            (None, _) => word.to_owned(),
+        }
+    }
+
     /// Its addresses: those of its interfaces, then those of itself.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let linked = self
@@ -220,6 +240,7 @@ fn node(name: &str, role: Role, host: Option<&Host>) -> Node {
     Node {
         name: name.to_owned(),
         role,
+        image: host.and_then(|host| host.image.as_ref().map(|image| image.value.clone())),
         interfaces: Vec::new(),
         loopback: host.map(|host| host.loopback.to_vec()).unwrap_or_default(),
         routes: routes.collect(),

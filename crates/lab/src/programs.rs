@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use sys::keeper::Keeper;
 
 use crate::build::Options;
+use crate::containers::Containers;
 use crate::cores;
 use crate::error::{Error, Result};
 use crate::kernel::process::Inside;
@@ -62,19 +63,24 @@ struct Started<'a> {
 pub(crate) fn dpdk(
     plan: &Plan,
     kept: &Kept<'_>,
+    containers: &Containers<'_>,
     claim: &Claim,
     options: &Options<'_>,
 ) -> Result<()> {
     let mut started = Vec::new();
+    let begin = Instant::now();
     for (number, node) in plan.nodes.iter().enumerate() {
-        if let Role::Dpdk(program) = &node.role {
-            let line = dpdk::line(&plan.name, node, program);
+        let Role::Dpdk(program) = &node.role else {
+            continue;
+        };
+        containers.go_on(number)?;
+        if let Some(command) = &program.command {
+            let line = dpdk::line(&plan.name, node, program, command);
             let mut command = match program.cores {
-                true => logged(
-                    claim,
-                    node,
-                    &cores::kept(claim.folder(), &node.name, &line)?,
-                )?,
+                true => {
+                    let line = cores::kept(claim.folder(), &node.name, &line)?;
+                    logged(claim, node, &line)?
+                }
                 false => logged(claim, node, &line)?,
             };
             command.stdin(dpdk::quiet_input(claim.folder())?);
@@ -108,6 +114,10 @@ pub(crate) fn dpdk(
             std::thread::sleep(PAUSE);
         }
     }
+    let programs = plan.nodes.iter().enumerate();
+    for (number, _) in programs.filter(|(_, node)| matches!(node.role, Role::Dpdk(_))) {
+        containers.wait(number, begin, options)?;
+    }
     Ok(())
 }
 
@@ -118,12 +128,13 @@ pub(crate) fn dpdk(
 pub(crate) fn hosts(
     plan: &Plan,
     kept: &Kept<'_>,
+    containers: &Containers<'_>,
     claim: &Claim,
     options: &Options<'_>,
 ) -> Result<()> {
-    let mut started = Vec::new();
+    let (mut started, mut own) = (Vec::new(), Vec::new());
     for (number, node) in plan.nodes.iter().enumerate() {
-        if node.run.is_empty() && node.start.is_empty() {
+        if node.run.is_empty() && node.start.is_empty() && node.image.is_none() {
             continue;
         }
         let inside = Inside::open(kept.state, number)?;
@@ -143,6 +154,10 @@ pub(crate) fn hosts(
             let line = line.clone();
             started.push(Started { node, line, child });
         }
+        if node.image.is_some() {
+            containers.go_on(number)?;
+            own.push((number, Instant::now()));
+        }
     }
     let end = Instant::now() + START_LIMIT;
     for started in &mut started {
@@ -157,12 +172,19 @@ pub(crate) fn hosts(
             ));
         }
     }
+    for (number, begin) in own {
+        containers.wait(number, begin, options)?;
+    }
     Ok(())
 }
 
 /// What programs on a node find in their environment: `LAB_DIR`, the folder of the network, which goes with it, and on a panel what
 /// makes them a part of that.
 pub(crate) fn environment(folder: &Path, node: &Node) -> Vec<(&'static str, OsString)> {
+    // A container does not see that folder.
+    if node.is_container() {
+        return Vec::new();
+    }
     let mut known = vec![("LAB_DIR", folder.into())];
     match node.role {
         Role::Panel(_) => known.extend(panels::environment(folder, &node.name)),

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use sys::keeper::Keeper;
 
+use crate::containers;
 use crate::error::{Error, Result};
 use crate::kernel::namespace;
 use crate::kernel::process::Inside;
 use crate::plan::{Node, Plan};
 use crate::programs;
-use crate::state::{self, Claim, KeeperState, State};
+use crate::state::{self, Claim, ContainerState, KeeperState, State};
 
 /// How long the kernel may take to end all processes of a network.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -165,6 +166,12 @@ impl Running {
         &self.plan().nodes
     }
 
+    /// The container of a node, if it is one.
+    #[must_use]
+    pub fn container(&self, node: usize) -> Option<&ContainerState> {
+        self.state.keeper.as_ref()?.container(node)
+    }
+
     /// Starts a program in a node. It ends with the network at the latest, and then needs not be waited for.
     ///
     /// # Errors
@@ -248,6 +255,9 @@ impl Running {
         let pids = entries
             .flatten()
             .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        // The first process of a container is a part of the lab.
+        let first: Vec<u32> = keeper.containers.iter().map(|of| of.pid).collect();
+        let pids = pids.filter(|pid| !first.contains(pid));
         let process = |pid: u32| {
             let namespace = inode(format!("/proc/{pid}/ns/net"))?;
             let node = namespaces
@@ -305,7 +315,11 @@ impl Running {
             )));
         }
         // Somebody may have brought up another one of that name after ours had ended.
-        if same { claim.forget() } else { Ok(()) }
+        if !same {
+            return Ok(());
+        }
+        containers::remove(self.plan(), claim.folder())?;
+        claim.forget()
     }
 }
 
@@ -352,8 +366,9 @@ pub fn clean() -> Result<Vec<String>> {
         let Some(claim) = state::abandoned(&name)? else {
             continue;
         };
+        let state = claim.state();
         // A keeper without a maker has ended or is about to.
-        if let Some(keeper) = claim.state().and_then(|state| state.keeper)
+        if let Some(keeper) = state.as_ref().and_then(|state| state.keeper.as_ref())
             && !sys::keeper::end(keeper.pid, keeper.started, LIMIT)?
         {
             return Err(Error::Refused(format!(
@@ -361,8 +376,13 @@ pub fn clean() -> Result<Vec<String>> {
                 keeper.pid
             )));
         }
+        if let Some(state) = state {
+            containers::remove(&state.plan, claim.folder())?;
+        }
         claim.forget()?;
         cleaned.push(name);
     }
+    cleaned.extend(containers::remove_strays(&state::root()?)?);
+    cleaned.dedup();
     Ok(cleaned)
 }

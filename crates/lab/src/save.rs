@@ -70,6 +70,7 @@ fn host(plan: &Plan, node: &Node) -> Value {
             .any(|other| other == address.0.addr())
     });
     without_nothing(json!({
+        "image": node.image,
         "address": addresses.map(|interface| &interface.addresses),
         "loopback": node.loopback,
         "anycast": shared.then_some(true),

@@ -39,13 +39,48 @@ pub struct KeeperState {
     pub started: u64,
     /// Its descriptors of the nodes' network namespaces, in the order of the plan.
     pub namespaces: Vec<i32>,
+    /// Nodes that are containers.
+    #[serde(default)]
+    pub containers: Vec<ContainerState>,
+}
+
+/// A container of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ContainerState {
+    /// The number of its node.
+    pub node: usize,
+    /// Its name, as the engine has it.
+    pub name: String,
+    /// PID of its first process, with which it ends.
+    pub pid: u32,
+    /// When that began (`sys::keeper::start_time`).
+    pub started: u64,
+}
+
+impl ContainerState {
+    /// It runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        lives(self.pid, self.started)
+    }
+}
+
+/// A process lives: its PID has not become another's.
+fn lives(pid: u32, started: u64) -> bool {
+    sys::proc::is_alive(pid) && sys::keeper::start_time(pid) == Some(started)
 }
 
 impl KeeperState {
+    /// The container of a node.
+    #[must_use]
+    pub fn container(&self, node: usize) -> Option<&ContainerState> {
+        self.containers.iter().find(|of| of.node == node)
+    }
+
     /// It lives: its PID has not become another process's.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        sys::proc::is_alive(self.pid) && sys::keeper::start_time(self.pid) == Some(self.started)
+        lives(self.pid, self.started)
     }
 }
 
@@ -74,7 +109,8 @@ pub fn root() -> Result<PathBuf> {
             ));
         }
     };
-    Ok(path)
+    // A container engine has no current folder of ours.
+    std::path::absolute(&path).map_err(|e| Error::io(format!("find {}", path.display()), e))
 }
 
 /// Makes a folder of ours that nobody else can look into, or makes sure of it.

@@ -163,6 +163,7 @@ fn it_goes_when_its_holder_panics() {
 fn all_that_is_wrong_is_said_when_it_is_to_come_up() {
     let error = Lab::new()
         .address("10.0.0.1/24")
+        .image("dpdk")
         .host("h1")
         .address("nonsense")
         .link("h1", "h2")
@@ -173,6 +174,7 @@ fn all_that_is_wrong_is_said_when_it_is_to_come_up() {
         .map(|error| error.to_string())
         .unwrap_or_default();
     assert!(text.contains("'10.0.0.1/24' is of nothing"), "{text}");
+    assert!(text.contains("image dpdk is of nothing"), "{text}");
     assert!(text.contains("'nonsense' is no address"), "{text}");
     assert!(text.contains("'5' lacks its unit"), "{text}");
     let error = Lab::new()

@@ -319,6 +319,56 @@ const WRONG: &[(&str, &str, &str)] = &[
         "net.yaml:3:5: ",
         "400Gbit/s",
     ),
+    (
+        "hosts:\n  h1: {image: 'a b'}\n",
+        "net.yaml:2:15: 'a b', of 'h1', is no name of an image",
+        "debian:12",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {lcores: '0'}}\n",
+        "net.yaml:2:9: 'd1' has neither a command nor an app",
+        "app: testpmd",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {command: 'a {eal}', app: l2fwd}}\n",
+        "net.yaml:2:9: 'd1' has both a command and an app",
+        "one of them",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {command: 'a {eal}', options: '-p 0x3'}}\n",
+        "net.yaml:2:9: 'd1' has options, but no app",
+        "behind {eal} --",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {app: l2fw}}\nlinks:\n  - [h1, d1]\n",
+        "net.yaml:2:9: the app of 'd1': ",
+        "l2fwd",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {app: spp-nfv}}\nlinks:\n  - [h1, d1]\n",
+        "net.yaml:2:9: the app of 'd1': spp-nfv takes no links as ports",
+        "stand in spp",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {app: l2fwd, options: '-p 0x1'}}\nlinks:\n  - [h1, d1]\n",
+        "net.yaml:2:9: the app of 'd1': ",
+        "even",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {app: testpmd, options: '-l 1'}}\nlinks:\n  - [h1, d1]\n",
+        "net.yaml:2:9: the app of 'd1': --core-list is not an option of an app in a network",
+        "lcores: 0-1",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {app: testpmd, options: a ' b}}\nlinks:\n  - [h1, d1]\n",
+        "net.yaml:2:9: the app of 'd1': the options 'a ' b' have a quote without its other one",
+        "as in a shell",
+    ),
+    (
+        "hosts: [h1]\nnodes: {d1: {app: testpmd, driver: af_xdp}}\nlinks:\n  - [h1, d1]\n",
+        "net.yaml:4:10: 'd1' is in a container, which may have no XDP socket",
+        "driver: af_packet or tap",
+    ),
     ("", "net.yaml: there is no node", "hosts"),
     ("[]", "net.yaml:1:1:", ""),
     ("--- {hosts: [h1]}\n--- {hosts: [h2]}\n", "net.yaml:", ""),

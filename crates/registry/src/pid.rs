@@ -40,7 +40,7 @@ pub fn settle(folder: &Folder) -> Result<FileLock, PidError> {
             return Ok(lock);
         }
         log::info!("another process of the panel has PID {pid}: going on in a child");
-        sys::init::go_on_in_child()?;
+        sys::init::go_on_in_child(None)?;
     }
     Err(PidError::Taken)
 }

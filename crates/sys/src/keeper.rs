@@ -66,8 +66,9 @@ impl Keeper {
         self.pid
     }
 
-    /// Takes note of a child of ours that was started in its PID namespace: a keeper cannot end before somebody has waited for each process
-    /// in it, so when it is dropped, the child is waited for by us, unless somebody has done so.
+    /// Takes note of a child of ours that ends with it: one in its PID namespace, or in one whose first process hangs on a
+    /// [leash](crate::leash) that it holds. Neither can end before somebody has waited for each process in it, so when it is dropped, the
+    /// child is waited for by us, unless somebody has done so.
     pub fn adopt(&self, child: u32) {
         if let Ok(Some(process)) = open(child) {
             self.children().push(process);
@@ -96,16 +97,21 @@ impl Drop for Keeper {
     fn drop(&mut self) {
         if let Some(leash) = self.leash.take() {
             drop(leash);
-            // It ends at once, but only after the kernel has killed all in its namespace and they were waited for.
+            // It ends at once, but only after the kernel has killed all in its namespace and they were waited for. Those in others, which
+            // hang on a leash that it held, end a moment later.
             let end = Instant::now() + LIMIT;
-            while !has_ended(self.process.as_fd(), STEP) && Instant::now() < end {
-                for child in self.children().iter() {
+            loop {
+                let ended = has_ended(self.process.as_fd(), STEP);
+                let mut children = self.children();
+                children.retain(|child| {
+                    let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
                     // Who has waited for it already is right, too.
-                    let _ = waitid(
-                        WaitId::PidFd(child.as_fd()),
-                        WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
-                    );
+                    matches!(waitid(WaitId::PidFd(child.as_fd()), how), Ok(None))
+                });
+                if (ended && children.is_empty()) || Instant::now() >= end {
+                    break;
                 }
+                std::thread::sleep(STEP);
             }
             // Somebody else may have waited for it.
             let _ = waitpid(pid_of(self.pid), Some(WaitPidFlag::WNOHANG));

@@ -15,6 +15,7 @@ pub mod hugepages;
 pub mod init;
 pub mod keeper;
 pub mod landlock;
+pub mod leash;
 pub mod lock;
 pub mod offload;
 pub mod owner;

@@ -120,7 +120,7 @@ impl Developed {
         if let Some(layout) = &layout {
             write!(context.err, "{}", run::table(layout))?;
         }
-        let name = self.engine.create(&plan, &self.app)?;
+        let name = self.engine.create(&plan)?;
         let interrupted = || context.interrupted();
         match self.engine.start(&name, &plan, &interrupted) {
             Ok(started) => {

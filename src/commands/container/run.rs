@@ -51,7 +51,7 @@ pub fn run(context: &mut Context, args: &Args) -> Outcome {
     if let Some(layout) = &layout {
         write!(context.err, "{}", table(layout))?;
     }
-    let container = engine.create(&plan, &app)?;
+    let container = engine.create(&plan)?;
     if plan.foreground {
         return foreground::stay(context, &engine, &container);
     }

@@ -43,10 +43,14 @@ pub fn ps(context: &mut Context, args: &Args) -> Outcome {
                 .iter()
                 .filter(|process| process.node == number)
                 .collect();
-            let shown: Vec<String> = own
+            let mut shown: Vec<String> = own
                 .iter()
                 .map(|p| format!("{} {}", p.pid, short(&p.command)))
                 .collect();
+            let container = network.container(number);
+            if let Some(ended) = container.filter(|container| !container.is_alive()) {
+                shown.push(format!("container {} has ended", ended.name));
+            }
             rows.push(vec![
                 network.name().to_owned(),
                 node.name.clone(),
@@ -58,8 +62,10 @@ pub fn ps(context: &mut Context, args: &Args) -> Outcome {
                 .iter()
                 .map(|process| json!({"pid": process.pid, "command": process.command}))
                 .collect();
+            let container = container.map(|of| json!({"name": of.name, "running": of.is_alive()}));
             nodes.push(json!({
                 "name": node.name, "kind": node.role.word(), "addresses": addresses, "processes": documented,
+                "container": container,
             }));
         }
         documents.push(json!({

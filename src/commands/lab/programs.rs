@@ -52,13 +52,16 @@ pub fn shell(context: &mut Context, args: &Args) -> Outcome {
             return console::stay(context, running, true);
         }
     }
+    let network = network?;
+    // A container need not have ours.
+    let foreign = network.container(network.node(word)?).is_some();
     let shell = std::env::var_os("SHELL")
-        .filter(|shell| !shell.is_empty())
+        .filter(|shell| !shell.is_empty() && !foreign)
         .unwrap_or_else(|| "/bin/sh".into());
     let mut command = Command::new(shell);
     run(
         context,
-        &network?,
+        &network,
         word,
         command.env("PS1", format!("{word}# ")),
     )

@@ -1,7 +1,6 @@
 //! The folder that docker builds an image from: Dockerfile, env.sh, and for SPP's own image the programs of this host with the
 //! libraries and drivers that they use.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -130,8 +129,8 @@ impl Context {
             }
         }
         let drivers = drivers(&programs)?;
-        let mut files = libraries(&programs)?;
-        files.extend(libraries(&drivers)?);
+        let mut files = host::libraries(&programs)?;
+        files.extend(host::libraries(&drivers)?);
         files.extend(drivers);
         for file in &files {
             bring(file, &root)?;
@@ -241,34 +240,9 @@ fn shell() -> Option<PathBuf> {
     (!needs.status.success()).then_some(path)
 }
 
-/// The shared libraries that these files load, and the loader.
-fn libraries(files: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
-    let output = Command::new("ldd")
-        .args(files)
-        .output()
-        .map_err(|error| Error::io("run", Path::new("ldd"), error))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if let Some(line) = text.lines().find(|line| line.contains("not found")) {
-        return Err(Error::refused(format!(
-            "a library of SPP's programs is missing on this host: {}",
-            line.trim()
-        )));
-    }
-    // `libx.so => /lib/libx.so (0x…)`, and the loader with its path alone.
-    let path = |line: &str| {
-        let word = match line.split_once("=>") {
-            Some((_, after)) => after.split_whitespace().next(),
-            None => line.split_whitespace().next(),
-        };
-        word.filter(|word| word.starts_with('/') && !word.ends_with(':'))
-            .map(PathBuf::from)
-    };
-    Ok(text.lines().filter_map(path).collect())
-}
-
 /// DPDK's drivers, in a folder beside its libraries, and the links to them among the libraries: some are loaded by name.
 fn drivers(programs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let eal = libraries(programs)?
+    let eal = host::libraries(programs)?
         .into_iter()
         .find(|path| path.to_string_lossy().contains("/librte_eal.so"));
     let libraries = eal.as_deref().and_then(Path::parent);

@@ -1,6 +1,7 @@
 //! The container engine: docker's API, which podman speaks, too. Every question has a limit.
 
 mod attach;
+mod found;
 mod start;
 
 use std::collections::HashMap;
@@ -9,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::ContainerSummary;
+use bollard::models::ContainerState;
 use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptions, LogsOptions, StopContainerOptions,
 };
@@ -20,6 +21,7 @@ use crate::plan::label;
 use crate::{Error, Result};
 
 pub use attach::{Input, Output, standard_input};
+pub use found::Container;
 pub use start::{SECCOMP, Started};
 
 /// For an answer to anything that does not take its time.
@@ -30,77 +32,6 @@ const STOP: i32 = 10;
 const STREAM_LIMIT: u64 = 120;
 /// Where the engines listen, if `DOCKER_HOST` does not say.
 const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
-
-/// A container of SPP.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Container {
-    /// Its name.
-    pub name: String,
-    /// The beginning of its id.
-    pub id: String,
-    /// The application in it.
-    pub app: String,
-    /// Its image.
-    pub image: String,
-    /// It runs.
-    pub running: bool,
-    /// Since when, or how it ended, in the engine's words.
-    pub status: String,
-    /// Ports of the panel that it holds.
-    pub ports: Vec<String>,
-    /// Their sockets on the host.
-    pub sockets: Vec<String>,
-    /// Its CPUs.
-    pub cpus: Vec<u32>,
-    /// Of these the one with its main thread, if others may use it, too.
-    pub main: Option<u32>,
-    /// lcore ids of a process that is not SPP's, on the memory of a panel.
-    pub lcore_ids: Vec<u32>,
-    /// Name of its memory.
-    pub prefix: Option<String>,
-}
-
-impl Container {
-    /// CPUs that it does not want to share.
-    pub fn own_cpus(&self) -> impl Iterator<Item = u32> + '_ {
-        let cpus = self.cpus.iter().copied();
-        cpus.filter(|cpu| Some(*cpu) != self.main)
-    }
-
-    fn of(summary: ContainerSummary) -> Self {
-        let labels = summary.labels.unwrap_or_default();
-        let list = |name: &str| -> Vec<String> {
-            let text = labels.get(name).map(String::as_str).unwrap_or_default();
-            let parts = text.split(',').filter(|part| !part.is_empty());
-            parts.map(str::to_owned).collect()
-        };
-        let numbers = |name: &str| -> Vec<u32> {
-            let parts = list(name);
-            parts.iter().filter_map(|part| part.parse().ok()).collect()
-        };
-        let names = summary.names.unwrap_or_default();
-        let id = summary.id.unwrap_or_default();
-        Self {
-            name: names
-                .first()
-                .map(|name| name.trim_start_matches('/').to_owned())
-                .unwrap_or_default(),
-            id: id.chars().take(12).collect(),
-            app: labels.get(label::APP).cloned().unwrap_or_default(),
-            image: summary.image.unwrap_or_default(),
-            running: summary
-                .state
-                .is_some_and(|state| state.to_string() == "running"),
-            status: summary.status.unwrap_or_default(),
-            ports: list(label::PORTS),
-            sockets: list(label::SOCKETS),
-            cpus: numbers(label::LCORES),
-            main: numbers(label::MAIN).first().copied(),
-            lcore_ids: numbers(label::LCORE_IDS),
-            prefix: labels.get(label::PREFIX).cloned(),
-        }
-    }
-}
 
 /// A connection to the engine.
 pub struct Engine {
@@ -220,12 +151,38 @@ impl Engine {
         Ok(image.size.unwrap_or_default().unsigned_abs())
     }
 
+    /// What an image runs by itself: its entry point and its command.
+    ///
+    /// # Errors
+    /// There is none of this name, or the engine does not answer.
+    pub fn program_of(&self, image: &str) -> Result<Vec<String>> {
+        let found = self.ask(
+            &format!("look at image {image}"),
+            self.docker.inspect_image(image),
+        )?;
+        let config = found.config.unwrap_or_default();
+        let words = [config.entrypoint, config.cmd].into_iter().flatten();
+        Ok(words.flatten().collect())
+    }
+
     /// The containers of SPP: those that run, and if `all`, those that have ended.
     ///
     /// # Errors
     /// The engine does not answer.
     pub fn list(&self, all: bool) -> Result<Vec<Container>> {
-        let filters = HashMap::from([("label".to_owned(), vec![label::APP.to_owned()])]);
+        self.labelled(label::APP, all)
+    }
+
+    /// The containers of all networks of `spp lab`: those that run, and those that have ended.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub fn of_labs(&self) -> Result<Vec<Container>> {
+        self.labelled(label::LAB, true)
+    }
+
+    fn labelled(&self, label: &str, all: bool) -> Result<Vec<Container>> {
+        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
         let options = ListContainersOptions {
             all,
             filters: Some(filters),
@@ -323,17 +280,30 @@ impl Engine {
         self.runtime.block_on(limited(&what, limit, stopped))
     }
 
-    /// How a container that does not run any more ended: its exit status; nothing while it runs.
+    /// PID of the first process of a container, as the engine sees it; nothing if it does not run.
     ///
     /// # Errors
     /// There is none of this name, or the engine does not answer.
-    pub fn ended(&self, name: &str) -> Result<Option<i64>> {
+    pub fn first_process(&self, name: &str) -> Result<Option<u32>> {
+        let pid = self.state(name)?.pid.unwrap_or_default();
+        Ok(u32::try_from(pid).ok().filter(|pid| *pid != 0))
+    }
+
+    fn state(&self, name: &str) -> Result<ContainerState> {
         let answer = self.ask(
             &format!("look at container {name}"),
             self.docker
                 .inspect_container(name, None::<InspectContainerOptions>),
         )?;
-        let state = answer.state.unwrap_or_default();
+        Ok(answer.state.unwrap_or_default())
+    }
+
+    /// How a container that does not run any more ended: its exit status; nothing while it runs.
+    ///
+    /// # Errors
+    /// There is none of this name, or the engine does not answer.
+    pub fn ended(&self, name: &str) -> Result<Option<i64>> {
+        let state = self.state(name)?;
         Ok(match state.running.unwrap_or_default() {
             true => None,
             false => Some(state.exit_code.unwrap_or_default()),

@@ -9,7 +9,7 @@ use bollard::query_parameters::{
 };
 
 use super::Engine;
-use crate::app::{App, ENTRY};
+use crate::app::ENTRY;
 use crate::plan::{Plan, Privilege};
 use crate::{Error, Result, command, host};
 
@@ -45,6 +45,7 @@ fn request(plan: &Plan, seccomp: &str) -> ContainerCreateBody {
     };
     match &plan.privilege {
         Privilege::All => host.privileged = Some(true),
+        Privilege::Usual(capabilities) => host.cap_add = Some(capabilities.clone()),
         Privilege::Least(capabilities) => {
             host.cap_drop = Some(vec!["ALL".to_owned()]);
             host.cap_add = Some(capabilities.clone());
@@ -65,6 +66,7 @@ fn request(plan: &Plan, seccomp: &str) -> ContainerCreateBody {
     let open = plan.foreground || plan.terminal;
     ContainerCreateBody {
         image: Some(plan.image.clone()),
+        entrypoint: (!plan.entrypoint.is_empty()).then(|| plan.entrypoint.clone()),
         cmd: Some(plan.command.clone()),
         user: plan.user.clone(),
         working_dir: plan.workdir.clone(),
@@ -116,15 +118,17 @@ impl Engine {
     ///
     /// # Errors
     /// Its image is missing, or the engine refuses.
-    pub fn create(&self, plan: &Plan, app: &App) -> Result<String> {
+    pub fn create(&self, plan: &Plan) -> Result<String> {
         if !self.has_image(&plan.image)? {
-            let remedy = match app.target() {
+            let remedy = match plan.target {
                 Some(target) => format!("spp container build -t {}", target.name()),
                 None => format!("docker pull {}", plan.image),
             };
             return Err(Error::refused(format!(
-                "image {} is not there: make it ({remedy}), or name another with -ci",
-                plan.image
+                "image {} is not there: make it ({remedy}), or name another{}",
+                plan.image,
+                // A network's file has another word for it.
+                if plan.lab.is_none() { " with -ci" } else { "" }
             )));
         }
         if let Some(name) = &plan.name
@@ -171,7 +175,7 @@ impl Engine {
         let begun = self
             .run(name)
             .map_err(|error| without_entry(error, plan))
-            .and_then(|()| self.comes_up(name, plan, interrupted));
+            .and_then(|()| self.comes_up(name, plan, Instant::now(), interrupted));
         if begun.is_err() {
             // What it is removed for is what is to be told.
             let _ = self.remove(name);
@@ -179,7 +183,11 @@ impl Engine {
         begun
     }
 
-    pub(super) fn run(&self, name: &str) -> Result<()> {
+    /// Starts a container that was made, and does not look whether it comes up.
+    ///
+    /// # Errors
+    /// The engine refuses, or does not answer.
+    pub fn run(&self, name: &str) -> Result<()> {
         self.ask(
             &format!("start container {name}"),
             self.docker
@@ -201,8 +209,18 @@ impl Engine {
         self.ask(&format!("remove container {name}"), removed)
     }
 
-    fn comes_up(&self, name: &str, plan: &Plan, interrupted: &dyn Fn() -> bool) -> Result<Started> {
-        let begin = Instant::now();
+    /// Waits until a container, whose program began at `begin`, is up. If it does not come up, its last words are in the error, and it
+    /// stays.
+    ///
+    /// # Errors
+    /// It died, was not ready in time, or was not waited for.
+    pub fn comes_up(
+        &self,
+        name: &str,
+        plan: &Plan,
+        begin: Instant,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Started> {
         let limit = if plan.ready.is_empty() { ALIVE } else { READY };
         let mut ready_since = None;
         loop {

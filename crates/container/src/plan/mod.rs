@@ -30,6 +30,8 @@ pub mod label {
     pub const LCORE_IDS: &str = "spp.lcore-ids";
     /// Name of its memory.
     pub const PREFIX: &str = "spp.prefix";
+    /// The folder of the network of `spp lab` that it is in.
+    pub const LAB: &str = "spp.lab";
 }
 
 /// Where DPDK's processes of one panel meet, for root.
@@ -66,6 +68,8 @@ pub enum Privilege {
     All,
     /// These capabilities, SPP's list of system calls, a root that is only read.
     Least(Vec<String>),
+    /// What the engine gives to any container, and these capabilities.
+    Usual(Vec<String>),
 }
 
 /// A container that is to be started.
@@ -77,6 +81,8 @@ pub struct Plan {
     pub name: Option<String>,
     /// The image.
     pub image: String,
+    /// Which of ours that is, if it is one of those that `build` makes.
+    pub target: Option<Target>,
     /// The command stays with it.
     pub foreground: bool,
     /// It has a terminal even if nobody sits at it.
@@ -93,6 +99,8 @@ pub struct Plan {
     pub user: Option<String>,
     /// Its working folder.
     pub workdir: Option<String>,
+    /// What starts the program, in the place of the image's own; nothing: that is left alone.
+    pub entrypoint: Vec<String>,
     /// Program and arguments.
     pub command: Vec<String>,
     /// Ports of the panel.
@@ -117,6 +125,8 @@ pub struct Plan {
     pub ready: Vec<String>,
     /// What it writes when others can talk to it, too: one of these.
     pub settled: Vec<String>,
+    /// The folder of the network of `spp lab` that it is in.
+    pub lab: Option<String>,
 }
 
 impl Plan {
@@ -126,6 +136,44 @@ impl Plan {
     /// What cannot be, with the reason.
     pub fn new(app: &App, given: &Given, id: &str) -> Result<Self> {
         Planner { app, given, id }.plan()
+    }
+
+    /// A container of an image that need not know DPDK: one that `build` makes, by its target's name, or any other. It has the rights
+    /// that the engine gives, no network, and no program yet.
+    #[must_use]
+    pub fn of_image(image: &str) -> Self {
+        let target = image.parse::<Target>().ok();
+        Self {
+            app: image.to_owned(),
+            name: None,
+            image: match target {
+                Some(target) => target.image(&Dist::of(&Given::default())),
+                None => image.to_owned(),
+            },
+            target,
+            foreground: false,
+            terminal: false,
+            privilege: Privilege::Usual(Vec::new()),
+            mounts: Vec::new(),
+            devices: Vec::new(),
+            network: Some("none".to_owned()),
+            user: None,
+            workdir: None,
+            entrypoint: Vec::new(),
+            command: Vec::new(),
+            ports: Vec::new(),
+            sockets: Vec::new(),
+            cpus: Vec::new(),
+            main: None,
+            lcore_ids: Vec::new(),
+            share_cpus: false,
+            prefix: None,
+            huge_megabytes: None,
+            huge_dir: None,
+            ready: Vec::new(),
+            settled: Vec::new(),
+            lab: None,
+        }
     }
 
     /// The labels that the container gets.
@@ -158,6 +206,7 @@ impl Plan {
             self.lcore_ids.iter().map(ToString::to_string).collect(),
         );
         add(label::PREFIX, self.prefix.iter().cloned().collect());
+        add(label::LAB, self.lab.iter().cloned().collect());
         labels
     }
 }
@@ -192,6 +241,7 @@ impl Planner<'_> {
             app: self.app.name.clone(),
             name: given.value("--name").map(str::to_owned),
             image: self.image()?,
+            target: self.app.target(),
             foreground: given.typed("--foreground"),
             terminal: self.app.terminal,
             privilege: self.privilege(&ports),
@@ -200,6 +250,7 @@ impl Planner<'_> {
             network: self.network(&ports),
             user: self.user(&ports),
             workdir: given.value("--workdir").map(str::to_owned),
+            entrypoint: Vec::new(),
             command: self.command(&ports, prefix.as_deref(), &cpus)?,
             sockets: match self.app.role {
                 Role::Guest | Role::Plain => self.sockets(&ports),
@@ -221,6 +272,7 @@ impl Planner<'_> {
             huge_dir,
             ready: alternatives(self.app.ready.as_ref()),
             settled: alternatives(self.app.settled.as_ref()),
+            lab: None,
         })
     }
 

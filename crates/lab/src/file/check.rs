@@ -37,6 +37,10 @@ impl File {
     pub fn check(self) -> Result<Checked, Vec<Problem>> {
         let mut check = Check::default();
         check.whole(&self);
+        // An app is told of its links, so these are to be right.
+        if check.wrong.is_empty() {
+            check.apps(&self);
+        }
         check.wrong.sort_by_key(|problem| problem.place);
         check.warnings.sort_by_key(|problem| problem.place);
         match check.wrong.is_empty() {
@@ -91,6 +95,7 @@ impl Check {
             self.routes(name, host, &ports);
         }
         self.panels(file);
+        self.containers(file);
         self.expectations(file, &kinds);
     }
 
@@ -238,7 +243,18 @@ impl Check {
                 }
                 continue;
             };
-            if end.driver.unwrap_or(program.driver) != Driver::Tap {
+            let driver = end.driver.unwrap_or(program.driver);
+            if driver == Driver::AfXdp && program.app.is_some() {
+                self.refuse(
+                    end.place,
+                    format!(
+                        "'{}' is in a container, which may have no XDP socket",
+                        end.node
+                    ),
+                    "driver: af_packet or tap".to_owned(),
+                );
+            }
+            if driver != Driver::Tap {
                 continue;
             }
             let far = kinds.get(other.node.as_str());
@@ -310,18 +326,6 @@ impl Check {
                     name.place,
                     format!("'{}': no process has {port}, a link of it", name.value),
                     format!("nfv:1: {{ports: [{port}], patches: [{{src: {port}, dst: …}}]}}"),
-                );
-            }
-        }
-        for (name, node) in file.nodes.iter() {
-            if !node.command.0.contains("{eal}") {
-                self.warn(
-                    name.place,
-                    format!(
-                        "the command of '{}' has no {{eal}}: it is told nothing of its links",
-                        name.value
-                    ),
-                    "dpdk-testpmd {eal} -- --forward-mode=mac".to_owned(),
                 );
             }
         }

@@ -2,6 +2,7 @@
 
 mod at;
 mod check;
+mod containers;
 pub(crate) mod domains;
 mod expect;
 mod hint;
@@ -44,13 +45,13 @@ pub struct File {
     /// What the network is called, while it is up. The name of the file without its ending, if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<At<String>>,
-    /// Hosts: network namespaces with addresses and programs.
+    /// Hosts: network namespaces, or containers, with addresses and programs.
     pub hosts: Named<Host>,
     /// Switches: bridges that learn addresses.
     pub switches: Named<Switch>,
     /// Routers: hosts that forward IPv4 and IPv6.
     pub routers: Named<Host>,
-    /// DPDK programs with links as their ports.
+    /// DPDK programs, or apps of `spp container`, with links as their ports.
     pub nodes: Named<Dpdk>,
     /// SPP panels with links as their ports.
     pub spp: Named<Panel>,
@@ -64,6 +65,10 @@ pub struct File {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Host {
+    /// An image of which it is a container: one that `spp container build` makes (dpdk, spp, pktgen, suricata), or any that the engine
+    /// has. Without `start`, what the image runs by itself is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<At<String>>,
     /// Addresses of its first interface, with prefix. Those of others are written at the link.
     pub address: At<Several<Address>>,
     /// Addresses of the host itself, on its loopback interface.
@@ -81,7 +86,7 @@ pub struct Host {
 }
 
 impl Short for Host {
-    const EXPECTED: &'static str = "a host: its address (10.0.0.1/24), a list of addresses, or a mapping with address, gateway, routes, run, start";
+    const EXPECTED: &'static str = "a host: its address (10.0.0.1/24), a list of addresses, or a mapping with image, address, gateway, routes, run, start";
 
     fn short(texts: Vec<String>) -> Result<Self, String> {
         let addresses: Result<Vec<Address>, String> =

@@ -12,12 +12,19 @@ use serde::{Deserialize, Serialize};
 use super::workers::Workers;
 use super::{Shell, Short};
 
-/// A DPDK program whose ports are links. `{eal}` in its command stands for the EAL's arguments.
+/// A DPDK program whose ports are links: a command of this machine, or an app in a container.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dpdk {
-    /// The command, as a shell takes it: `dpdk-testpmd {eal} -- --forward-mode=mac`.
-    pub command: Shell,
+    /// The command, as a shell takes it: `dpdk-testpmd {eal} -- --forward-mode=mac`. `{eal}` stands for the EAL's arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Shell>,
+    /// An app of `spp container`, which runs in a container: `testpmd`, `l2fwd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// Options of the app, as behind `spp container run APP`: `-p 0x3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<String>,
     /// The driver of its ports (af_packet).
     #[serde(default)]
     pub driver: Driver,
@@ -36,14 +43,15 @@ pub struct Dpdk {
 }
 
 impl Short for Dpdk {
-    const EXPECTED: &'static str =
-        "a DPDK program: its command with {eal}, or a mapping with command, driver, memory, lcores";
+    const EXPECTED: &'static str = "a DPDK program: its command with {eal}, or a mapping with command or app, options, driver, memory, lcores";
 
     fn short(texts: Vec<String>) -> Result<Self, String> {
         let [text] =
             <[String; 1]>::try_from(texts).map_err(|_| format!("expected {}", Self::EXPECTED))?;
         Ok(Self {
-            command: text.parse()?,
+            command: Some(text.parse()?),
+            app: None,
+            options: None,
             driver: Driver::default(),
             memory: memory(),
             lcores: lcores(),

@@ -7,12 +7,12 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 
 use crate::error::{Error, Result};
-use crate::file::{Dpdk, Driver};
+use crate::file::{Dpdk, Driver, Shell};
 use crate::plan::{Interface, Node};
 
-/// The line of a node with EAL's arguments in the place of `{eal}`.
-pub fn line(network: &str, node: &Node, dpdk: &Dpdk) -> String {
-    dpdk.command
+/// The command of a node with EAL's arguments in the place of `{eal}`.
+pub fn line(network: &str, node: &Node, dpdk: &Dpdk, command: &Shell) -> String {
+    command
         .0
         .replace("{eal}", &eal(network, node, dpdk).join(" "))
 }
@@ -23,7 +23,7 @@ fn eal(network: &str, node: &Node, dpdk: &Dpdk) -> Vec<String> {
     let mut words = vec![
         format!("--lcores={}", dpdk.lcores),
         format!("-m {}", dpdk.memory),
-        format!("--file-prefix=lab-{network}-{}", node.name),
+        format!("--file-prefix={}", prefix(network, node)),
     ];
     words.extend(
         [
@@ -35,16 +35,26 @@ fn eal(network: &str, node: &Node, dpdk: &Dpdk) -> Vec<String> {
         ]
         .map(str::to_owned),
     );
+    words.extend(devices(node).map(|device| format!("--vdev={device}")));
+    words
+}
+
+/// The name of the program's memory.
+pub fn prefix(network: &str, node: &Node) -> String {
+    format!("lab-{network}-{}", node.name)
+}
+
+/// EAL's devices for the links of a node, in their order.
+pub fn devices(node: &Node) -> impl Iterator<Item = String> {
     let port = |(number, interface): (usize, &Interface)| {
         let (driver, device) = match interface.driver {
             Some(Driver::AfXdp) => ("net_af_xdp", interface.name.clone()),
             Some(Driver::Tap) => ("net_tap", tap(number)),
             Some(Driver::AfPacket) | None => ("net_af_packet", interface.name.clone()),
         };
-        format!("--vdev={driver}{number},iface={device}")
+        format!("{driver}{number},iface={device}")
     };
-    words.extend(node.interfaces.iter().enumerate().map(port));
-    words
+    node.interfaces.iter().enumerate().map(port)
 }
 
 /// The kernel's name of a tap port before it is moved to the other end of its link.

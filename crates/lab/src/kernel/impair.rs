@@ -113,7 +113,7 @@ fn tc(
 /// It has not.
 fn netem_is_there() -> Result<()> {
     let words = ["netem", "delay", "1ms"].map(str::to_owned);
-    let made = namespace::make(1, |_| Ok(()))?;
+    let made = namespace::make(&[None], |_| Ok(()))?;
     for (namespace, ()) in &made {
         if let Err(text) = tc(std::os::fd::AsFd::as_fd(namespace), "lo", &words)? {
             return Err(Error::Refused(format!(

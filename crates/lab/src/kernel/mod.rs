@@ -1,5 +1,6 @@
 //! What is asked of the kernel.
 
+mod contained;
 pub mod dpdk;
 pub mod impair;
 pub mod namespace;

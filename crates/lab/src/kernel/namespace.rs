@@ -2,7 +2,7 @@
 //! afterwards: the threads of whoever uses this stay where they are.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -16,25 +16,30 @@ fn moved<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     })
 }
 
-/// Makes as many new namespaces as `each` is called for; `each` is called in the new one, with its number. It takes CAP_SYS_ADMIN.
+/// A namespace for each of `given`: that one, or a new one where there is none. `each` is called in it, with its number. It takes
+/// CAP_SYS_ADMIN.
 ///
 /// # Errors
 /// The kernel refuses (without CAP_SYS_ADMIN, or beyond `/proc/sys/user/max_net_namespaces`), or `each` does.
 pub fn make<T: Send>(
-    count: usize,
+    given: &[Option<BorrowedFd<'_>>],
     each: impl Fn(usize) -> Result<T> + Send + Sync,
 ) -> Result<Vec<(OwnedFd, T)>> {
     moved(|| {
-        let one = |number| {
-            unshare(CloneFlags::CLONE_NEWNET).map_err(|e| {
-                Error::io("make a network namespace (it takes root, CAP_SYS_ADMIN)", e)
-            })?;
+        let one = |(number, given): (usize, &Option<BorrowedFd<'_>>)| {
+            match given {
+                Some(namespace) => setns(namespace, CloneFlags::CLONE_NEWNET)
+                    .map_err(|e| Error::io("enter the network namespace of a container", e))?,
+                None => unshare(CloneFlags::CLONE_NEWNET).map_err(|e| {
+                    Error::io("make a network namespace (it takes root, CAP_SYS_ADMIN)", e)
+                })?,
+            }
             let path = "/proc/thread-self/ns/net";
             let file = File::open(path).map_err(|e| Error::io(format!("open {path}"), e))?;
             let namespace = sys::keeper::above_standard(file.into())?;
             Ok((namespace, each(number)?))
         };
-        (0..count).map(one).collect()
+        given.iter().enumerate().map(one).collect()
     })
 }
 

@@ -1,4 +1,5 @@
-//! Programs in nodes: in the node's network namespace, in the network's PID namespace, and with `/proc` and `/sys` that show these.
+//! Programs in nodes: in the node's network namespace, in the network's PID namespace, and with `/proc` and `/sys` that show these; or
+//! in the node's container.
 
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -8,14 +9,16 @@ use std::process::{Child, Command};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
+use super::contained::Contained;
 use crate::error::{Error, Result};
-use crate::state::KeeperState;
+use crate::state::{ContainerState, KeeperState};
 
 /// A node of a network that is up, opened by us.
 pub struct Inside {
     network: OwnedFd,
     pids: OwnedFd,
     mounts: OwnedFd,
+    container: Option<ContainerState>,
 }
 
 impl Inside {
@@ -35,6 +38,7 @@ impl Inside {
             network: sys::keeper::descriptor_of(keeper.pid, descriptor)?,
             pids: file("pid")?,
             mounts: file("mnt")?,
+            container: keeper.container(number).cloned(),
         };
         // Looked at after all was opened: it is of that keeper and no other.
         match keeper.is_alive() {
@@ -51,22 +55,35 @@ impl Inside {
         self.network.as_fd()
     }
 
-    /// Starts a program in the node, in our current folder.
+    /// Starts a program in the node, in our current folder, or in that of the node's container.
     ///
     /// # Errors
-    /// There is no such program, or the kernel refuses.
+    /// There is no such program, the container has ended, or the kernel refuses.
     pub fn spawn(&self, command: &mut Command) -> Result<Child> {
-        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        command.current_dir(folder);
-        let program = command.get_program().to_string_lossy().into_owned();
+        let container = self.container.as_ref().map(Contained::open).transpose()?;
+        let mut program = format!("'{}'", command.get_program().to_string_lossy());
+        match &container {
+            Some(container) => {
+                container.prepare(command);
+                program.push_str(&format!(" in container {}", container.name()));
+            }
+            None => {
+                let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+                command.current_dir(folder);
+            }
+        }
         std::thread::scope(|scope| {
             let started = scope.spawn(|| {
-                self.enter().map_err(|e| {
+                let entered = match &container {
+                    Some(container) => container.enter(),
+                    None => self.enter(),
+                };
+                entered.map_err(|e| {
                     Error::io(format!("enter the namespaces of a node for {program}"), e)
                 })?;
                 command.spawn().map_err(|e| match e.kind() {
                     std::io::ErrorKind::NotFound => {
-                        Error::Refused(format!("there is no program '{program}'"))
+                        Error::Refused(format!("there is no program {program}"))
                     }
                     _ => Error::io(format!("start {program}"), e),
                 })

@@ -15,8 +15,9 @@ pub fn apply(role: &Role) -> Result<()> {
     set_if_there("ipv6/conf/default/accept_dad", "0")?;
     set_if_there("ipv6/conf/default/dad_transmits", "0")?;
     match role {
-        Role::Host => {}
+        Role::Host => speak_ipv6()?,
         Role::Router => {
+            speak_ipv6()?;
             set("ipv4/ip_forward", "1")?;
             set_if_there("ipv6/conf/all/forwarding", "1")?;
         }
@@ -27,6 +28,12 @@ pub fn apply(role: &Role) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An engine turns it off in the namespace of a container that has no network of its.
+fn speak_ipv6() -> Result<()> {
+    set_if_there("ipv6/conf/all/disable_ipv6", "0")?;
+    set_if_there("ipv6/conf/default/disable_ipv6", "0")
 }
 
 fn set(name: &str, value: &str) -> Result<()> {

@@ -9,10 +9,11 @@ use protocol::desired::ProcessName;
 use protocol::detail::{LaunchedDetail, ProcessDetail};
 use serde::Deserialize;
 
-use super::start::{prepare, program};
+use super::start::prepare;
 use super::{Layout, Rack, Tap};
 use crate::error::{Error, Result};
 use crate::kernel::process::Inside;
+use crate::outside::of_spp;
 use crate::outside::{self, Output};
 use crate::running::Running;
 use crate::state;
@@ -35,7 +36,7 @@ struct Status {
 /// There is no answer: no controller is there, or it takes too long.
 pub(super) fn details(rack: &Rack, inside: &Inside, network: &Path) -> Result<Vec<ProcessDetail>> {
     let (output, errors) = (Output::new()?, Output::new()?);
-    let mut command = Command::new(program("spp")?);
+    let mut command = Command::new(of_spp("spp")?);
     command
         .args(["status", "--json"])
         .stdin(Stdio::null())

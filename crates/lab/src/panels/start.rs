@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::file::Recorder;
 use crate::kernel::dpdk::tap;
 use crate::kernel::process::Inside;
+use crate::outside::of_spp;
 use crate::programs::{self, Kept};
 use crate::state::Claim;
 
@@ -37,30 +38,12 @@ pub(crate) fn environment(folder: &Path, name: &str) -> Vec<(&'static str, OsStr
         ("SPP_HUGE_DIR", folder.join(HUGE).into()),
     ];
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let programs = program("spp")
+    let programs = of_spp("spp")
         .ok()
         .and_then(|path| path.parent().map(Path::to_owned));
     let path = std::env::join_paths(programs.into_iter().chain(std::env::split_paths(&path)));
     known.extend(path.ok().map(|path| ("PATH", path)));
     known
-}
-
-/// A program of SPP: in the folder that is named by `SPP_BIN_DIR`, beside this one, or found by the shell's rules.
-pub(super) fn program(name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe().unwrap_or_default();
-    let beside = own.ancestors().skip(1).take(2).map(Path::to_owned);
-    let named = std::env::var_os("SPP_BIN_DIR").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = named
-        .into_iter()
-        .chain(beside)
-        .chain(std::env::split_paths(&path));
-    let mut candidates = folders.map(|folder| folder.join(name));
-    candidates.find(|path| path.is_file()).ok_or_else(|| {
-        Error::Refused(format!(
-            "the network needs the program {name}, which is neither beside this program nor in PATH: install SPP, or name its folder with SPP_BIN_DIR"
-        ))
-    })
 }
 
 /// The primary of a panel, which was started.
@@ -134,7 +117,7 @@ fn primary(rack: &Rack, kept: &Kept<'_>, claim: &Claim) -> Result<Started> {
     }
     let name = "spp-primary";
     let log = format!("{}.primary", rack.name);
-    let mut command = Command::new(program(name)?);
+    let mut command = Command::new(of_spp(name)?);
     command.args(&arguments).stdin(Stdio::null());
     prepare(&mut command, rack, claim.folder());
     programs::write_to(&mut command, claim, &log)?;
@@ -261,7 +244,7 @@ impl Commander<'_> {
     /// Runs one to its end, unless the primary ends before it.
     fn run(&self, words: &[&str], primary: &mut Started, options: &Options<'_>) -> Result<()> {
         let log = format!("{}.spp", self.rack.name);
-        let mut command = Command::new(program("spp")?);
+        let mut command = Command::new(of_spp("spp")?);
         command.args(words).stdin(Stdio::null());
         prepare(&mut command, self.rack, self.claim.folder());
         programs::write_to(&mut command, self.claim, &log)?;

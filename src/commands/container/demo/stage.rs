@@ -181,7 +181,7 @@ impl<'a, 'b> Stage<'a, 'b> {
         let mut plan = Plan::new(&app, &given, &run::unique()?)?;
         plan.main = main;
         checks::plan(&plan, &self.engine.list(true)?)?;
-        let made = self.engine.create(&plan, &app)?;
+        let made = self.engine.create(&plan)?;
         let interrupt = Arc::clone(&self.context.interrupt);
         let interrupted = || interrupt.load(std::sync::atomic::Ordering::Relaxed);
         // Removed by the engine if it does not come up.
