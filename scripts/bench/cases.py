@@ -5,6 +5,7 @@ from typing import Callable, Optional
 
 import capture
 import components
+import contained
 import control
 import impaired
 import latency
@@ -62,6 +63,9 @@ CASES = [
          Side("testpmd io on net_vhost", traffic.vhost_testpmd(1518)), least=1.10, generated=True),
     Case("vhost-idle-rings", "vhost <-> vhost, 64 B, beside 64 idle ring patches", *CPU,
          traffic.vhost_spp(64, idle_rings=64), Side("the same with none", traffic.vhost_spp(64)), least=0.90,
+         generated=True),
+    Case("container-vhost-64", "vhost <-> vhost, 64 B, one worker, its process in a container", *CPU,
+         contained.vhost(True), Side("the same process on the host", contained.vhost(False)), least=0.97,
          generated=True),
     *(Case(f"classifier-{entries}", f"classifier with {entries} entries, hit uniformly at random, 64 B", *CPU,
            components.classifier(entries), NULL, least=least, generated=True)

@@ -226,8 +226,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "spp:\n  p1: {processes: {pcap:1: {capture: true}}}\n",
-        "net.yaml:2:3: 'p1': a panel in a network has no pcap of its own",
-        "nfv:1",
+        "net.yaml:2:29: 'port' is missing",
+        "",
     ),
     (
         "hosts: [h1]\nspp:\n  p1: {processes: {nfv:1: {ports: [tap:1]}}}\nlinks: [[h1, p1]]\n",
