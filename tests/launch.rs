@@ -120,6 +120,8 @@ fn what_the_primarys_command_line_names_is_launched_and_supervised() {
     signal(launched(&panel, 4).expect("it is listed").pid, "-KILL");
     wait_state(&panel, 4, "running", 1);
     wait_until("another run", LIMIT, || incarnation(&panel, 4) != first);
+    // It would outlive its primary.
+    panel.ok("nfv 4 exit");
     panel.finish();
 }
 
