@@ -7,7 +7,7 @@ mod start;
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::models::ContainerState;
@@ -26,6 +26,8 @@ pub use start::{SECCOMP, Started};
 
 /// For an answer to anything that does not take its time.
 const LIMIT: Duration = Duration::from_secs(20);
+/// Between two looks at one that is about to end.
+const GLANCE: Duration = Duration::from_millis(50);
 /// For a container to end by itself when it is asked to, in seconds.
 const STOP: i32 = 10;
 /// Seconds for one answer of a stream.
@@ -290,12 +292,26 @@ impl Engine {
     }
 
     fn state(&self, name: &str) -> Result<ContainerState> {
-        let answer = self.ask(
-            &format!("look at container {name}"),
-            self.docker
-                .inspect_container(name, None::<InspectContainerOptions>),
-        )?;
-        Ok(answer.state.unwrap_or_default())
+        let what = format!("look at container {name}");
+        let end = Instant::now() + LIMIT;
+        loop {
+            let question = self
+                .docker
+                .inspect_container(name, None::<InspectContainerOptions>);
+            let answer = self
+                .runtime
+                .block_on(async { tokio::time::timeout(LIMIT, question).await });
+            return match answer {
+                Ok(Ok(found)) => Ok(found.state.unwrap_or_default()),
+                // podman's word for one that will have exited in a moment; docker's API has no such word.
+                Ok(Err(error)) if is_stopping(&error) && Instant::now() < end => {
+                    std::thread::sleep(GLANCE);
+                    continue;
+                }
+                Ok(Err(error)) => Err(said(&what, &error)),
+                Err(_) => Err(late(&what, LIMIT)),
+            };
+        }
     }
 
     /// How a container that does not run any more ended: its exit status; nothing while it runs.
@@ -321,6 +337,11 @@ async fn limited<T>(
         Ok(answer) => answer.map_err(|error| said(what, &error)),
         Err(_) => Err(late(what, limit)),
     }
+}
+
+/// The answer has a state that docker's API does not know.
+fn is_stopping(error: &bollard::errors::Error) -> bool {
+    error.to_string().contains("unknown variant `stopped`")
 }
 
 fn late(what: &str, limit: Duration) -> Error {
