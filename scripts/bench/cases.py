@@ -67,6 +67,8 @@ CASES = [
     Case("container-vhost-64", "vhost <-> vhost, 64 B, one worker, its process in a container", *CPU,
          contained.vhost(True), Side("the same process on the host", contained.vhost(False)), least=0.97,
          generated=True),
+    Case("container-guest-64", "vhost <-> vhost, 64 B, their guest (testpmd) in a container", "pps", "Mpps",
+         contained.guests(True), Side("the same guest on the host", contained.guests(False)), least=0.97),
     *(Case(f"classifier-{entries}", f"classifier with {entries} entries, hit uniformly at random, 64 B", *CPU,
            components.classifier(entries), NULL, least=least, generated=True)
       for entries, least in ((1, 0.50), (128, 0.45), (65536, 0.25))),

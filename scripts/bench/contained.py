@@ -1,4 +1,4 @@
-"""The same worker process in a container and on the host."""
+"""The same process in a container and on the host: a worker of the panel, and a guest at its vhost ports."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import signal
 import subprocess
 from contextlib import contextmanager
 
-from machine import BenchError, Process, Unavailable, cpus, huge_dir, wait_until
+from machine import BenchError, Process, Unavailable, cpus, forget, huge_dir, wait_until
 from panel import Connection, Panel
 from session import session
 from traffic import measured, peer
@@ -97,17 +97,17 @@ def contained(panel, number, cpu, image):
     return process
 
 
-def image_of_spp():
-    """The newest image that `spp container build -t spp` made."""
+def image_of(target):
+    """The newest image that `spp container build -t TARGET` made."""
     if not shutil.which("docker"):
         raise Unavailable("docker is not in the PATH")
-    done = subprocess.run(["docker", "images", "--format", "{{json .}}", "sppc/spp-*"], capture_output=True, text=True,
+    done = subprocess.run(["docker", "images", "--format", "{{json .}}", f"sppc/{target}-*"], capture_output=True, text=True,
                           check=False)
     if done.returncode:
         raise Unavailable(f"docker: {done.stderr.strip()}")
     images = [json.loads(line) for line in done.stdout.splitlines()]
     if not images:
-        raise Unavailable("there is no image of SPP: spp container build -t spp")
+        raise Unavailable(f"there is no image for it: spp container build -t {target}")
     return f"{images[0]['Repository']}:{images[0]['Tag']}"
 
 
@@ -117,7 +117,7 @@ def vhost(in_container):
     @contextmanager
     def opened(bin_dir):
         worker, other = cpus()
-        image = image_of_spp()
+        image = image_of("spp")
         with Panel(bin_dir) as panel:
             nfv = contained(panel, 1, worker, image) if in_container else panel.nfv(1, worker)
             for command in ("add vhost:1", "add vhost:2", "patch vhost:1 vhost:2", "patch vhost:2 vhost:1"):
@@ -131,7 +131,57 @@ def vhost(in_container):
 
 def _apart(nfv, in_container, seconds):
     """Figures of the worker, which has to be where we say it is."""
-    same = os.readlink(f"/proc/{nfv.pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
-    if same == in_container:
-        raise BenchError(f"{nfv.name} is not where it should be")
+    _where(nfv, in_container)
     return measured(nfv, seconds)
+
+
+def _where(process, in_container):
+    same = os.readlink(f"/proc/{process.pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+    if same == in_container:
+        raise BenchError(f"{process.name} is not where it should be")
+
+
+def _guest(panel, cpu, in_container):
+    """A testpmd at vhost:1 and vhost:2 whose packets, 512 of each port, go round."""
+    after = ["--", "--no-mlockall", "--total-num-mbufs=16384", "--burst=512", "--tx-first", "--txpkts=64"]
+    lcores = f"0@{cpu},1@{cpu}"
+    if in_container:
+        name = f"{panel.prefix}-guest"
+        argv = [panel.program("spp"), "container", "run", "testpmd", "-ci", image_of("dpdk"), "--name", name, "-fg"]
+        argv += ["--lcores", lcores, "--share-lcores", "-d", "vhost:1,vhost:2", "--vhost-dir", panel.dir, "-m", 192]
+        guest = Contained("testpmd in a container", [*argv, "--huge-dir", huge_dir(), *after], name)
+    else:
+        argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, "-n", 4, "-m", 192, "--in-memory", "--no-telemetry", "--no-pci"]
+        argv += ["--iova-mode=va", "--single-file-segments", f"--file-prefix={panel.prefix}guest"]
+        argv += ["--huge-dir", huge_dir()]
+        for number in (1, 2):
+            argv.append(f"--vdev=virtio_user{number},queues=1,path={panel.socket(number)}")
+        guest = Process("testpmd", [*argv, *after])
+    panel.processes.append(guest)
+    guest.wait_text("Press enter", limit=60)
+    if in_container:
+        guest.find()
+    return guest
+
+
+def guests(in_container):
+    """vhost <-> vhost, 64 B, by a worker on the host; the guest at both is in a container or not."""
+
+    @contextmanager
+    def opened(bin_dir):
+        worker, other = cpus()
+        with Panel(bin_dir) as panel:
+            nfv = panel.nfv(1, worker)
+            for command in ("add vhost:1", "add vhost:2", "patch vhost:1 vhost:2", "patch vhost:2 vhost:1"):
+                nfv.control.ask(command)
+            guest = _guest(panel, other, in_container)
+
+            def measure(seconds):
+                _where(guest, in_container)
+                return measured(nfv, seconds)
+
+            with session(panel.processes, measure) as made:
+                yield made
+            forget(f"{panel.prefix}guest")
+
+    return opened
