@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from machine import BenchError, Process, Unavailable, cpus, forget, huge_dir, wait_until
 from panel import Connection, Panel
@@ -170,7 +170,9 @@ def guests(in_container):
     @contextmanager
     def opened(bin_dir):
         worker, other = cpus()
-        with Panel(bin_dir) as panel:
+        with ExitStack() as after, Panel(bin_dir) as panel:
+            # EAL leaves a guest's runtime folder, in memory or not.
+            after.callback(forget, f"{panel.prefix}guest")
             nfv = panel.nfv(1, worker)
             for command in ("add vhost:1", "add vhost:2", "patch vhost:1 vhost:2", "patch vhost:2 vhost:1"):
                 nfv.control.ask(command)
@@ -182,6 +184,5 @@ def guests(in_container):
 
             with session(panel.processes, measure) as made:
                 yield made
-            forget(f"{panel.prefix}guest")
 
     return opened
