@@ -54,13 +54,7 @@ impl Socket {
     /// There is no such interface, or it is not ours to look at.
     pub fn open(interface: u32) -> Result<Self> {
         let failed = |e| Error::call(format!("look at the interface {interface}"), e);
-        let kind = (
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-        );
-        // Without a protocol it hears nothing before it knows of which interface.
-        let fd =
-            socket(AddressFamily::Packet, kind.0, kind.1, None).map_err(|e| failed(e.into()))?;
+        let fd = raw().map_err(failed)?;
         // Beyond the limit for ordinary users if we may, else what is allowed.
         if setsockopt(&fd, sockopt::RcvBufForce, &WAITING).is_err() {
             setsockopt(&fd, sockopt::RcvBuf, &WAITING).map_err(|e| failed(e.into()))?;
@@ -196,12 +190,7 @@ impl Sender {
     /// There is no such interface, or it is not ours to use.
     pub fn open(interface: u32) -> Result<Self> {
         let failed = |e| Error::call(format!("send by the interface {interface}"), e);
-        let kind = (
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-        );
-        let fd =
-            socket(AddressFamily::Packet, kind.0, kind.1, None).map_err(|e| failed(e.into()))?;
+        let fd = raw().map_err(failed)?;
         // It hears nothing.
         bind(&fd, interface, 0).map_err(failed)?;
         Ok(Self(fd))
@@ -224,6 +213,12 @@ impl Sender {
             }
         }
     }
+}
+
+/// A socket for whole frames. Without a protocol it hears nothing before it knows of which interface.
+fn raw() -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    Ok(socket(AddressFamily::Packet, SockType::Raw, flags, None)?)
 }
 
 /// Binds a socket to an interface, to receive frames of a protocol; 0 is none.
