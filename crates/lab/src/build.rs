@@ -8,6 +8,7 @@ use container::engine::Engine;
 use sys::keeper::Keeper;
 
 use crate::containers::{self, Containers};
+use crate::drops::{self, Dropped};
 use crate::error::{Error, Result};
 use crate::file::Panel;
 use crate::kernel::namespace;
@@ -73,6 +74,7 @@ pub fn up(plan: Plan, options: &Options<'_>) -> Result<Running> {
         keeper: None,
         complete: false,
         plain: options.plain,
+        dropped: Vec::new(),
     };
     match build(state, engine.as_ref(), &claim, options) {
         Ok((state, keeper)) => {
@@ -156,8 +158,10 @@ fn build(
     network.give(&layout.programs)?;
     network.connect(Stage::Programs)?;
     network.routes()?;
+    let dropped = network.dropped()?;
     programs::hosts(&state.plan, &by, &containers, claim, options)?;
     state.complete = true;
+    state.dropped = dropped;
     claim.remember(&state)?;
     Ok((state, keeper))
 }
@@ -285,5 +289,15 @@ impl Network<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What nodes have dropped so far.
+    fn dropped(&self) -> Result<Vec<Dropped>> {
+        let mut all = Vec::new();
+        for (number, (of, (namespace, _))) in self.plan.nodes.iter().zip(self.made).enumerate() {
+            self.options.go_on()?;
+            all.append(&mut drops::counted(of, number, namespace)?);
+        }
+        Ok(all)
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sys::keeper::Keeper;
 
 use crate::containers;
+use crate::drops::Dropped;
 use crate::error::{Error, Result};
 use crate::kernel::namespace;
 use crate::kernel::process::Inside;
@@ -120,6 +121,11 @@ impl Running {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.state.plain
+    }
+
+    /// What was dropped before it was complete.
+    pub(crate) fn dropped_before(&self) -> &[Dropped] {
+        &self.state.dropped
     }
 
     /// PID of the process that keeps it.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use sys::lock::FileLock;
 
+use crate::drops::Dropped;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 
@@ -28,6 +29,9 @@ pub struct State {
     pub complete: bool,
     /// Links have no character, although the file gives them one.
     pub plain: bool,
+    /// What was dropped before it was complete.
+    #[serde(default)]
+    pub dropped: Vec<Dropped>,
 }
 
 /// The process that keeps a network.

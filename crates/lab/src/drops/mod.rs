@@ -3,15 +3,19 @@
 mod words;
 
 use std::collections::HashMap;
+use std::os::fd::AsFd;
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::kernel::namespace;
 use crate::kernel::route::Router;
 use crate::panels::look;
-use crate::plan::Role;
+use crate::plan::{Node, Role};
 use crate::running::{Running, device};
 
 /// Packets that were dropped for one reason, since the network came up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Dropped {
     /// Number of the node.
     pub node: usize,
@@ -28,13 +32,34 @@ pub struct Dropped {
 /// What was dropped in a node, by interface and then, of hosts and routers, in its stack; only what is not zero.
 ///
 /// Some packets are counted twice: by what happened to them, and by what it was part of (`UdpInErrors`). Packets that a program
-/// receives by a packet socket, as a DPDK program does, are not in it: only the program is told of these.
+/// receives by a packet socket, as a DPDK program does, are not in it: only the program is told of these. Nor is what was dropped
+/// before the network was complete: an interface that comes up announces itself to its neighbour, which may not be ready for that.
 ///
 /// # Errors
 /// The network has gone.
 pub fn drops(running: &Running, node: usize) -> Result<Vec<Dropped>> {
-    let of = &running.nodes()[node];
-    let (texts, queues) = running.within(node, || {
+    let inside = running.inside(node)?;
+    let mut found = counted(&running.nodes()[node], node, inside.network())?;
+    for now in &mut found {
+        let mut before = running.dropped_before().iter();
+        let same = before.find(|before| {
+            (before.node, &before.interface, &before.counter)
+                == (now.node, &now.interface, &now.counter)
+        });
+        now.packets = now
+            .packets
+            .saturating_sub(same.map_or(0, |same| same.packets));
+    }
+    found.retain(|dropped| dropped.packets > 0);
+    Ok(found)
+}
+
+/// What the counters of a node say, whose number and namespace these are.
+///
+/// # Errors
+/// The namespace has gone.
+pub(crate) fn counted(of: &Node, node: usize, namespace: impl AsFd + Send) -> Result<Vec<Dropped>> {
+    let (texts, queues) = namespace::within(namespace, || {
         let read = |name: &str| {
             let path = format!("/proc/thread-self/net/{name}");
             match std::fs::read_to_string(&path) {
