@@ -84,6 +84,7 @@ busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busyb
 prometheus|tests|promtool reads the metrics and tests the alert rules (the server is masked)|cmd:promtool|promtool of Prometheus 2.40 or newer
 docker.io|tests|containers of DPDK applications|cmd:docker|docker, or podman with its socket
 debootstrap|tests|makes the image that the others begin with|cmd:debootstrap|debootstrap
+openvswitch-switch|tests|switches of emulated networks (its services are masked)|cmd:ovs-vswitchd|Open vSwitch 2.17 or newer
 openssl|tests|makes the token and the certificate of a test|cmd:openssl|openssl
 python3-prometheus-client|tests|its parser reads the metrics as OpenMetrics|py:prometheus_client|Python's prometheus_client"
 
@@ -126,15 +127,19 @@ check_rust() {
     fi
 }
 
-# no_daemon PACKAGE...: of the package prometheus only promtool is wanted. Masked before it is installed, its server is started
-# neither by the installation nor at boot. Where the package is there already, nothing is changed.
+# no_daemon PACKAGE...: of these packages only programs are wanted (promtool; switches of emulated networks). Masked before they are
+# installed, their services are started neither by the installation nor at boot. Where a package is there already, nothing is changed.
 no_daemon() {
-    local unit=/etc/systemd/system/prometheus.service
-    case " $* " in *' prometheus '*) ;; *) return 0 ;; esac
-    [ ! -e "$unit" ] && [ ! -L "$unit" ] || return 0
-    mkdir -p "${unit%/*}"
-    ln -s /dev/null "$unit"
-    say "masked prometheus.service: only promtool is needed (systemctl unmask prometheus.service)"
+    local unit units='' path
+    case " $* " in *' prometheus '*) units+=' prometheus' ;; esac
+    case " $* " in *' openvswitch-switch '*) units+=' openvswitch-switch ovs-vswitchd ovsdb-server' ;; esac
+    for unit in $units; do
+        path=/etc/systemd/system/$unit.service
+        [ ! -e "$path" ] && [ ! -L "$path" ] || continue
+        mkdir -p "${path%/*}"
+        ln -s /dev/null "$path"
+        say "masked $unit.service: only its programs are needed (systemctl unmask $unit.service)"
+    done
 }
 
 check_packages() {

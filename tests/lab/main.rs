@@ -20,5 +20,6 @@ mod packets;
 mod panels;
 mod refused;
 mod size;
+mod switches;
 mod trace;
 mod user;

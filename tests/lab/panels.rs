@@ -20,7 +20,7 @@ links: [[h1, p1], [p1, h2], {link: [h3, h4], delay: 20ms}]
 ";
 
 /// Waits until a host reaches an address, and gives the least time that it took, in milliseconds.
-fn reached(place: &Place, from: &str, to: &str) -> f64 {
+pub fn reached(place: &Place, from: &str, to: &str) -> f64 {
     let mut least = None;
     wait_until("packets to pass", LIMIT, || {
         let ping = place.lab(&["exec", from, "ping", "-q", "-c", "2", "-W", "2", to]);

@@ -10,7 +10,7 @@ use sys::keeper::Keeper;
 use crate::containers::{self, Containers};
 use crate::drops::{self, Dropped};
 use crate::error::{Error, Result};
-use crate::file::Panel;
+use crate::file::{Panel, Switching};
 use crate::kernel::namespace;
 use crate::kernel::route::Router;
 use crate::kernel::{dpdk, impair, settings};
@@ -19,6 +19,7 @@ use crate::plan::{Plan, Role};
 use crate::programs;
 use crate::running::Running;
 use crate::state::{Claim, KeeperState, State};
+use crate::switches;
 use crate::user;
 
 /// How long the kernel may take to bring up all links.
@@ -60,6 +61,7 @@ pub fn up(plan: Plan, options: &Options<'_>) -> Result<Running> {
     if !options.plain {
         impair::check(&plan)?;
     }
+    switches::check(&plan)?;
     let claim = Claim::take(&plan.name)?;
     if let Some(old) = claim.state().filter(|state| state.complete)
         && old.keeper.is_some_and(|keeper| keeper.is_alive())
@@ -157,6 +159,7 @@ fn build(
     programs::dpdk(&state.plan, &by, &containers, claim, options)?;
     network.give(&layout.programs)?;
     network.connect(Stage::Programs)?;
+    switches::start(&state.plan, &by, claim, options)?;
     network.routes()?;
     let dropped = network.dropped()?;
     programs::hosts(&state.plan, &by, &containers, claim, options)?;
@@ -188,7 +191,11 @@ fn namespaces(
         settings::apply(&node.role)?;
         let router = Router::open(&node.name)?;
         router.loopback(&node.loopback)?;
-        if let Role::Switch { stp } = node.role {
+        if let Role::Switch {
+            stp,
+            via: Switching::Bridge,
+        } = node.role
+        {
             router.bridge(stp)?;
         }
         Ok(router)
@@ -229,7 +236,11 @@ impl Network<'_> {
             self.options.go_on()?;
             let (node, (namespace, router)) = (&self.plan.nodes[number], &self.made[number]);
             let interface = &node.interfaces[at];
-            if let Role::Switch { .. } = node.role {
+            if let Role::Switch {
+                via: Switching::Bridge,
+                ..
+            } = node.role
+            {
                 router.join_bridge(interface)?;
             }
             for address in &interface.addresses {
@@ -249,7 +260,7 @@ impl Network<'_> {
             let (node, (_, router)) = (&self.plan.nodes[number], &self.made[number]);
             let (interface, stp) = (
                 &node.interfaces[at],
-                matches!(node.role, Role::Switch { stp: true }),
+                matches!(node.role, Role::Switch { stp: true, .. }),
             );
             while !router.passes(interface, stp)? {
                 self.options.go_on()?;

@@ -48,7 +48,10 @@ fn facts(plan: &Plan, other: &Plan) -> BTreeMap<String, String> {
         }
         let settings = match &node.role {
             Role::Host | Role::Router => String::new(),
-            Role::Switch { stp } => if *stp { "stp" } else { "" }.to_owned(),
+            Role::Switch { stp, via } => {
+                let stp = if *stp { " with stp" } else { "" };
+                format!("via {}{stp}", serde_json::json!(via)).replace('"', "")
+            }
             // As in the file, in one line.
             Role::Dpdk(program) => serde_json::json!(program).to_string(),
             Role::Panel(panel) => serde_json::json!(panel).to_string(),

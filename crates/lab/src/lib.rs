@@ -30,6 +30,7 @@ mod programs;
 pub mod running;
 pub mod save;
 pub mod state;
+mod switches;
 pub mod test;
 pub mod trace;
 mod user;

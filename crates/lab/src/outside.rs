@@ -12,19 +12,21 @@ use crate::error::{Error, Result};
 /// Between two looks at a program.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Makes sure that a program is installed; `package` is Debian's.
+/// Finds a program, also where those of administrators are; `package` is Debian's.
 ///
 /// # Errors
-/// It is not; it says how it is installed.
-pub fn need(program: &str, package: &str) -> Result<()> {
+/// It is not installed; it says how it is.
+pub fn need(program: &str, package: &str) -> Result<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let there = std::env::split_paths(&folders).any(|folder| folder.join(program).is_file());
-    match there {
-        true => Ok(()),
-        false => Err(Error::Refused(format!(
+    let further = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    let mut candidates = std::env::split_paths(&folders)
+        .chain(further)
+        .map(|folder| folder.join(program));
+    candidates.find(|path| path.is_file()).ok_or_else(|| {
+        Error::Refused(format!(
             "this needs the program {program}, which is not installed (Debian: apt-get install {package})"
-        ))),
-    }
+        ))
+    })
 }
 
 /// A program of SPP: in the folder that is named by `SPP_BIN_DIR`, beside this one, or found by the shell's rules.

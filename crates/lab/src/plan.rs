@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::{Address, Character, Destination, Dpdk, Driver, File, Host, Mac, Panel};
+use crate::file::{
+    Address, Character, Destination, Dpdk, Driver, File, Host, Mac, Panel, Switch, Switching,
+};
 
 /// A network.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -54,6 +56,9 @@ pub enum Role {
     },
     /// Forwards.
     Router,
+        /// What makes the bridge.
+        #[serde(default)]
+        via: Switching,
     /// Runs a DPDK program.
     Dpdk(Dpdk),
     /// Runs a panel.
@@ -75,8 +80,12 @@ impl Role {
 
     /// It takes packets from the kernel without the kernel's stack, so that what the stack leaves to a device is not done.
     #[must_use]
-    pub fn is_dpdk(&self) -> bool {
-        matches!(self, Self::Dpdk(_) | Self::Panel(_))
+    pub fn is_user_space(&self) -> bool {
+        match self {
+            Self::Dpdk(_) | Self::Panel(_) => true,
+            Self::Switch { via, .. } => *via == Switching::Ovs,
+            Self::Host | Self::Router => false,
+        }
     }
 }
 
@@ -93,7 +102,7 @@ pub struct Interface {
     pub mtu: Option<u32>,
     /// Its addresses.
     pub addresses: Vec<Address>,
-    /// Something that runs DPDK is at the other end.
+    /// Something that takes packets in user space is at the other end.
     pub plain: bool,
     /// The driver by which it is a port of the node's DPDK program, if it has one.
     #[serde(default)]
@@ -112,7 +121,10 @@ pub struct Cable {
 /// The first number of an interface of ours. What the kernel may put into a new namespace by itself has less.
 const FIRST_INDEX: u32 = 10;
 
-/// The number of a switch's bridge.
+/// The name of a switch's bridge.
+pub(crate) const BRIDGE: &str = "br0";
+
+/// The number of a switch's bridge, if it is the kernel's.
 pub(crate) const BRIDGE_INDEX: u32 = 9;
 
 impl Plan {
@@ -133,7 +145,7 @@ impl Plan {
         nodes.extend(
             file.switches
                 .iter()
-                .map(|(name, switch)| node(name, Role::Switch { stp: switch.stp }, None)),
+                .map(|(name, &Switch { stp, via })| node(name, Role::Switch { stp, via }, None)),
         );
         nodes.extend(
             file.routers
@@ -161,7 +173,7 @@ impl Plan {
             let [Some(one), Some(other)] = places else {
                 continue;
             };
-            let plain = [other, one].map(|far| nodes[far].role.is_dpdk());
+            let plain = [other, one].map(|far| nodes[far].role.is_user_space());
             let mut ends = [(one, 0), (other, 0)];
             for (((side, end), port), plain) in (0..).zip(&mut ends).zip(pair).zip(plain) {
                 let at = end.0;
@@ -225,6 +237,13 @@ impl Node {
     }
 }
 
+            (
+                None,
+                Role::Switch {
+                    via: Switching::Ovs,
+                    ..
+                },
+            ) => format!("{word} by ovs"),
 fn node(name: &str, role: Role, host: Option<&Host>) -> Node {
     let routes = host.into_iter().flat_map(|host| {
         let default = host

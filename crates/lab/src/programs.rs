@@ -19,6 +19,7 @@ use crate::kernel::{dpdk, namespace};
 use crate::panels;
 use crate::plan::{Node, Plan, Role};
 use crate::state::{Claim, KeeperState};
+use crate::switches;
 
 /// How long a command of `run` may take.
 const RUN_LIMIT: Duration = Duration::from_secs(60);
@@ -179,7 +180,7 @@ pub(crate) fn hosts(
 }
 
 /// What programs on a node find in their environment: `LAB_DIR`, the folder of the network, which goes with it, and on a panel what
-/// makes them a part of that.
+/// makes them a part of that; a switch of Open vSwitch is found by that's own commands.
 pub(crate) fn environment(folder: &Path, node: &Node) -> Vec<(&'static str, OsString)> {
     // A container does not see that folder.
     if node.is_container() {
@@ -190,7 +191,8 @@ pub(crate) fn environment(folder: &Path, node: &Node) -> Vec<(&'static str, OsSt
         Role::Panel(_) => known.extend(panels::environment(folder, &node.name)),
         // Where EAL makes its runtime folder, which it does in any case.
         Role::Dpdk(_) => known.push(("RUNTIME_DIRECTORY", folder.into())),
-        Role::Host | Role::Router | Role::Switch { .. } => {}
+        Role::Switch { .. } => known.extend(switches::environment(folder, node)),
+        Role::Host | Role::Router => {}
     }
     known
 }

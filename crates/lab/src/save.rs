@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
-use crate::file::{Character, Destination, Driver};
+use crate::file::{Character, Destination, Driver, Switching};
 use crate::plan::{Cable, Node, Plan, Role, made_mac};
 
 /// The file of a network. What it expects is not in it: that is no part of a plan.
@@ -38,8 +38,16 @@ pub fn document(plan: &Plan) -> Value {
 fn body(plan: &Plan, node: &Node) -> Value {
     match &node.role {
         Role::Host | Role::Router => host(plan, node),
-        Role::Switch { stp: false } => json!({}),
-        Role::Switch { stp: true } => json!({"stp": true}),
+        Role::Switch { stp, via } => {
+            let mut body = Map::new();
+            if *stp {
+                body.insert("stp".into(), true.into());
+            }
+            if *via != Switching::default() {
+                body.insert("via".into(), json!(via));
+            }
+            body.into()
+        }
         Role::Dpdk(program) => without_nothing(json!(program)),
         Role::Panel(panel) => without_nothing(json!(panel)),
     }

@@ -124,7 +124,20 @@ pub struct Switch {
 }
 
 impl Short for Switch {
-    const EXPECTED: &'static str = "a switch: nothing, or a mapping with stp";
+    /// What makes it: bridge (the kernel's), or ovs (Open vSwitch in user space, where it is installed).
+    pub via: Switching,
+}
+
+/// What makes a switch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Switching {
+    /// The kernel's bridge (`bridge(8)`).
+    #[default]
+    Bridge,
+    /// Open vSwitch, with its datapath in user space (`ovs-vswitchd(8)`).
+    Ovs,
+    const EXPECTED: &'static str = "a switch: nothing, or a mapping with stp, via";
 
     fn short(texts: Vec<String>) -> Result<Self, String> {
         match texts.first() {

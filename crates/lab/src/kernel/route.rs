@@ -21,7 +21,7 @@ use netlink_sys::{Socket, SocketAddr};
 
 use crate::error::{Error, Result};
 use crate::file::{Address, Destination};
-use crate::plan::{BRIDGE_INDEX, Interface};
+use crate::plan::{BRIDGE, BRIDGE_INDEX, Interface};
 
 /// The kernel's number of the loopback interface.
 const LOOPBACK_INDEX: u32 = 1;
@@ -175,7 +175,7 @@ impl Router {
         message.header.flags = LinkFlags::Up;
         message.header.change_mask = LinkFlags::Up;
         message.attributes = vec![
-            LinkAttribute::IfName("br0".into()),
+            LinkAttribute::IfName(BRIDGE.into()),
             LinkAttribute::LinkInfo(vec![
                 LinkInfo::Kind(InfoKind::Bridge),
                 LinkInfo::Data(InfoData::Bridge(vec![InfoBridge::StpState(
