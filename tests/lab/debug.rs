@@ -1,5 +1,6 @@
 //! `spp lab gdb` and `spp lab cores`.
 
+use sys::cores::Pattern;
 use testbed::{skipped, wait_until};
 
 use crate::capture::TWO;
@@ -73,7 +74,7 @@ fn a_core_file_of_a_dpdk_program_is_found_by_its_node() {
         !place.lab(&["ps"]).success().contains("dpdk-testpmd")
     });
     let text = place.lab(&["cores", "fwd"]).success();
-    if lab::cores::Pattern::read().expect("the pattern") != lab::cores::Pattern::Here {
+    if Pattern::read().expect("the pattern") != Pattern::Here {
         skipped(
             "a_core_file_of_a_dpdk_program_is_found_by_its_node",
             "kernel.core_pattern puts core files elsewhere",
@@ -102,4 +103,61 @@ fn a_core_file_of_a_dpdk_program_is_found_by_its_node() {
         threads.contains("terminated with signal SIGSEGV"),
         "{threads}"
     );
+}
+
+/// Core files of a network, each as `NODE SIGNAL PROGRAM`, where this machine leaves them there.
+fn cores(place: &Place, test: &str) -> Option<Vec<String>> {
+    if Pattern::read().expect("the pattern") != Pattern::Here {
+        skipped(test, "kernel.core_pattern puts core files elsewhere");
+        return None;
+    }
+    let json = place.lab(&["cores", "--json"]).success();
+    let all: Vec<serde_json::Value> = serde_json::from_str(&json).expect("a list");
+    let word = |core: &serde_json::Value| {
+        let program = core["program"].as_str().expect("a program");
+        let program = program.rsplit('/').next().unwrap_or_default();
+        let node = core["node"].as_str().expect("a node");
+        format!("{node} {} {program}", core["signal"])
+    };
+    Some(all.iter().map(word).collect())
+}
+
+#[test]
+fn core_files_of_hosts_and_of_confined_processes_of_panels_are_kept() {
+    let place = Place::new();
+    let file = place.file(
+        "
+hosts:
+  h1: {address: 10.0.0.1/24, start: sleep 1000, cores: true}
+  h2: 10.0.0.2/24
+spp:
+  p1:
+    cores: true
+    processes:
+      nfv:1: {forward: true, patches: [{src: tap:0, dst: tap:1}, {src: tap:1, dst: tap:0}]}
+links: [[h1, p1], [p1, h2]]
+",
+    );
+    place.up(&file, &[]).success();
+    let crash = |node: &str, program: &str| {
+        // Rust's programs take a SIGSEGV from outside for an overflow of a stack that was none.
+        let words = ["exec", node, "pkill", "-ABRT", "-x", program];
+        place.lab(&words).success();
+    };
+    crash("h1", "sleep");
+    wait_until("the program to end", LIMIT, || {
+        !place.lab(&["ps"]).success().contains("sleep 1000")
+    });
+    let name = "core_files_of_hosts_and_of_confined_processes_of_panels_are_kept";
+    let Some(found) = cores(&place, name) else {
+        return;
+    };
+    assert_eq!(found, ["h1 6 sleep"]);
+    crash("p1", "spp-nfv");
+    wait_until("the core file", LIMIT, || {
+        cores(&place, name) == Some(vec!["h1 6 sleep".into(), "p1 6 spp-nfv".into()])
+    });
+    wait_until("the process to be back", LIMIT, || {
+        place.lab(&["ping", "h1", "h2", "-c", "1"]).status.success()
+    });
 }

@@ -164,3 +164,33 @@ expect:
     let text = place.lab(&["drops", "h3", "h4"]).success();
     assert!(!text.contains("nfv:1"), "{text}");
 }
+
+#[test]
+fn the_primary_of_a_panel_forwards_where_the_file_says_so() {
+    let place = Place::new();
+    let file = place.file(
+        "
+hosts: {h1: 10.0.0.1/24, h2: 10.0.0.2/24}
+spp:
+  p1:
+    processes:
+      primary:
+        forward: true
+        patches:
+          - {src: tap:0, dst: ring:0}
+          - {src: tap:1, dst: tap:0, with: {delay: 30ms}}
+      nfv:1:
+        forward: true
+        patches: [{src: ring:0, dst: tap:1}]
+links: [[h1, p1], [p1, h2]]
+",
+    );
+    place.up(&file, &[]).success();
+    // One way is delayed.
+    let least = reached(&place, "h1", "10.0.0.2");
+    assert!(least >= 30.0, "{least} ms");
+    let text = place.lab(&["exec", "p1", "spp", "pri", "status"]).success();
+    assert!(text.contains("- tap:0 -> ring:0"), "{text}");
+    let text = place.lab(&["save"]).success();
+    assert!(text.contains("primary:"), "{text}");
+}

@@ -15,7 +15,9 @@ use crate::Config;
 pub fn before_start(config: &Config, token: Option<&Path>) {
     let tls = config.tls.iter().flat_map(|t| [&t.certificate, &t.key]);
     let mut read: Vec<PathBuf> = tls.cloned().chain(token.map(Path::to_owned)).collect();
-    let write: Vec<PathBuf> = config.state.iter().cloned().collect();
+    let mut write: Vec<PathBuf> = config.state.iter().cloned().collect();
+    // The kernel writes a core file as who crashed.
+    write.extend(sys::cores::folder());
     // A rule is for a folder that is there; why one cannot be made is said by who opens it.
     for folder in &write {
         let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);

@@ -8,12 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::{Error, Result};
-use crate::plan::Role;
 use crate::running::Running;
 use crate::state;
-
-/// Where the kernel writes core files to, for the whole machine.
-const PATTERN: &str = "/proc/sys/kernel/core_pattern";
 
 /// Bytes at the beginning of a core file that are looked at for what it says of its process.
 const NOTES: u64 = 1 << 20;
@@ -46,50 +42,18 @@ pub struct Crashed {
     pub program: Option<PathBuf>,
 }
 
-/// Where the kernel puts core files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pattern {
-    /// Into the folder in which the program runs.
-    Here,
-    /// Into a folder of the machine, all of them.
-    Folder(PathBuf),
-    /// To a program.
-    Program(String),
-}
-
-impl Pattern {
-    /// That of this machine.
-    ///
-    /// # Errors
-    /// The kernel does not say it.
-    pub fn read() -> Result<Self> {
-        let text = fs::read_to_string(PATTERN);
-        Ok(Self::of(
-            &text.map_err(|e| Error::io(format!("read {PATTERN}"), e))?,
-        ))
-    }
-
-    fn of(text: &str) -> Self {
-        let text = text.trim();
-        match (text.strip_prefix('|'), text.rsplit_once('/')) {
-            (Some(program), _) => Self::Program(program.trim().to_owned()),
-            (None, Some((folder, _))) if text.starts_with('/') => {
-                Self::Folder(format!("{folder}/").into())
-            }
-            _ => Self::Here,
-        }
-    }
-}
-
-/// The folder in which the program of a node with `cores` runs.
+/// The folder in which programs of a node with `cores` run.
 pub(crate) fn folder(network: &Path, node: &str) -> PathBuf {
     network.join(format!("{node}.cores"))
 }
 
-/// The command of a node in the folder of its core files, which is made, with no limit of their length.
+/// A shell's line in the folder of a node's core files, which is made, with no limit of their length.
 pub(crate) fn kept(network: &Path, node: &str, line: &str) -> Result<String> {
     let folder = folder(network, node);
-    let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
     made.map_err(|e| Error::io(format!("make the folder {}", folder.display()), e))?;
     let shown = folder.to_string_lossy();
     let quoted = shlex::try_quote(&shown).map_err(|e| {
@@ -103,13 +67,13 @@ pub(crate) fn kept(network: &Path, node: &str, line: &str) -> Result<String> {
     ))
 }
 
-/// Core files of a node's program, the latest first. There are none of a node without `cores`.
+/// Core files of a node's programs, the latest first. There are none of a node without `cores`.
 ///
 /// # Errors
 /// Its folder cannot be read.
 pub fn cores(running: &Running, node: usize) -> Result<Vec<Core>> {
     let of = &running.nodes()[node];
-    if !matches!(&of.role, Role::Dpdk(program) if program.cores) {
+    if !of.keeps_cores() {
         return Ok(Vec::new());
     }
     let folder = folder(&state::folder(running.name())?, &of.name);
@@ -231,21 +195,6 @@ fn note(notes: &[u8]) -> Option<(usize, &[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_are_told_apart() {
-        assert_eq!(Pattern::of("core\n"), Pattern::Here);
-        assert_eq!(Pattern::of("cores/core.%p"), Pattern::Here);
-        assert_eq!(
-            Pattern::of("/var/crash/core.%e"),
-            Pattern::Folder("/var/crash/".into())
-        );
-        let program = "/usr/lib/systemd/systemd-coredump %P";
-        assert_eq!(
-            Pattern::of(&format!("|{program}")),
-            Pattern::Program(program.into())
-        );
-    }
 
     #[test]
     fn what_is_no_core_file_is_none() {

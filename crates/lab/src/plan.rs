@@ -41,6 +41,9 @@ pub struct Node {
     pub run: Vec<String>,
     /// Programs that go on.
     pub start: Vec<String>,
+    /// Core files of a host's or router's commands and programs are kept.
+    #[serde(default)]
+    pub cores: bool,
 }
 
 /// What a node is.
@@ -53,12 +56,12 @@ pub enum Role {
     Switch {
         /// The bridge speaks STP.
         stp: bool,
-    },
-    /// Forwards.
-    Router,
         /// What makes the bridge.
         #[serde(default)]
         via: Switching,
+    },
+    /// Forwards.
+    Router,
     /// Runs a DPDK program.
     Dpdk(Dpdk),
     /// Runs a panel.
@@ -216,6 +219,17 @@ impl Node {
         self.image.is_some() || matches!(&self.role, Role::Dpdk(program) if program.app.is_some())
     }
 
+    /// Core files of its programs are kept.
+    #[must_use]
+    pub fn keeps_cores(&self) -> bool {
+        match &self.role {
+            Role::Dpdk(program) => program.cores,
+            Role::Panel(panel) => panel.cores,
+            Role::Host | Role::Router => self.cores,
+            Role::Switch { .. } => false,
+        }
+    }
+
     /// What it is, for people: `switch`, `host of image dpdk`, `dpdk app l2fwd`.
     #[must_use]
     pub fn words(&self) -> String {
@@ -223,6 +237,13 @@ impl Node {
         match (&self.image, &self.role) {
             (Some(image), _) => format!("{word} of image {image}"),
             (None, Role::Dpdk(Dpdk { app: Some(app), .. })) => format!("{word} app {app}"),
+            (
+                None,
+                Role::Switch {
+                    via: Switching::Ovs,
+                    ..
+                },
+            ) => format!("{word} by ovs"),
             (None, _) => word.to_owned(),
         }
     }
@@ -237,13 +258,6 @@ impl Node {
     }
 }
 
-            (
-                None,
-                Role::Switch {
-                    via: Switching::Ovs,
-                    ..
-                },
-            ) => format!("{word} by ovs"),
 fn node(name: &str, role: Role, host: Option<&Host>) -> Node {
     let routes = host.into_iter().flat_map(|host| {
         let default = host
@@ -265,6 +279,7 @@ fn node(name: &str, role: Role, host: Option<&Host>) -> Node {
         routes: routes.collect(),
         run: commands(|host| &host.run),
         start: commands(|host| &host.start),
+        cores: host.is_some_and(|host| host.cores),
     }
 }
 

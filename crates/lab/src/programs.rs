@@ -77,13 +77,7 @@ pub(crate) fn dpdk(
         containers.go_on(number)?;
         if let Some(command) = &program.command {
             let line = dpdk::line(&plan.name, node, program, command);
-            let mut command = match program.cores {
-                true => {
-                    let line = cores::kept(claim.folder(), &node.name, &line)?;
-                    logged(claim, node, &line)?
-                }
-                false => logged(claim, node, &line)?,
-            };
+            let mut command = logged(claim, node, &line)?;
             command.stdin(dpdk::quiet_input(claim.folder())?);
             let child = kept.spawn(&Inside::open(kept.state, number)?, &mut command)?;
             started.push((number, program, Started { node, line, child }));
@@ -199,8 +193,12 @@ pub(crate) fn environment(folder: &Path, node: &Node) -> Vec<(&'static str, OsSt
 
 /// A shell that runs a line, in a process group of its own, with its output in the node's log.
 fn logged(claim: &Claim, node: &Node, line: &str) -> Result<Command> {
+    let kept = node.keeps_cores();
+    let kept = kept.then(|| cores::kept(claim.folder(), &node.name, line));
+    let kept = kept.transpose()?;
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", line]).stdin(Stdio::null());
+    command.args(["-c", kept.as_deref().unwrap_or(line)]);
+    command.stdin(Stdio::null());
     command.envs(environment(claim.folder(), node));
     write_to(&mut command, claim, &node.name)?;
     Ok(command)

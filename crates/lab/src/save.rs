@@ -86,6 +86,7 @@ fn host(plan: &Plan, node: &Node) -> Value {
         "routes": routes,
         "run": node.run,
         "start": node.start,
+        "cores": node.cores.then_some(true),
     }))
 }
 

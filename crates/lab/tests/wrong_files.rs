@@ -325,6 +325,16 @@ const WRONG: &[(&str, &str, &str)] = &[
         "debian:12",
     ),
     (
+        "hosts:\n  h1: {image: dpdk, cores: true}\n",
+        "net.yaml:2:3: 'h1' is a container",
+        "without image",
+    ),
+    (
+        "switches: {s1: {via: osv}}\n",
+        "net.yaml:1:",
+        "did you mean 'ovs'?",
+    ),
+    (
         "hosts: [h1]\nnodes: {d1: {lcores: '0'}}\n",
         "net.yaml:2:9: 'd1' has neither a command nor an app",
         "app: testpmd",

@@ -61,6 +61,8 @@ fn written(options: &Options, info: &PanelInfo, runtime: &Path) -> Vec<PathBuf> 
     all.extend(runtime.parent().map(Path::to_owned));
     all.extend([info.vhost_dir.clone(), options.pcap_dir.clone()]);
     all.extend(options.confinement.files.iter().cloned());
+    // The kernel writes a core file as who crashed.
+    all.extend(sys::cores::folder());
     all
 }
 

@@ -7,6 +7,7 @@ pub mod affinity;
 pub mod blocked;
 pub mod bpf;
 pub mod capabilities;
+pub mod cores;
 pub mod epoll;
 mod error;
 pub mod eventfd;

@@ -2,9 +2,8 @@
 
 use std::time::SystemTime;
 
-use lab::cores::Pattern;
-use lab::plan::Role;
 use serde_json::json;
+use sys::cores::Pattern;
 
 use super::CORES;
 use super::options::Taken;
@@ -20,7 +19,7 @@ pub fn cores(context: &mut Context, args: &Args) -> Outcome {
     let mut kept = false;
     for number in taken.nodes(&network)? {
         let node = &network.nodes()[number];
-        kept |= matches!(&node.role, Role::Dpdk(program) if program.cores);
+        kept |= node.keeps_cores();
         for core in lab::cores::cores(&network, number)? {
             let path = core.path.display().to_string();
             let seconds = SystemTime::now().duration_since(core.time);
@@ -64,9 +63,9 @@ pub fn cores(context: &mut Context, args: &Args) -> Outcome {
             lines.join("\n")
         ),
     };
-    let elsewhere = match Pattern::read()? {
+    let elsewhere = match Pattern::read().map_err(lab::Error::from)? {
         Pattern::Here if kept => None,
-        Pattern::Here => Some("Core files are kept of DPDK programs with `cores: true` in the network's file.".to_owned()),
+        Pattern::Here => Some("Core files are kept of nodes with `cores: true` in the network's file.".to_owned()),
         Pattern::Folder(folder) => Some(format!(
             "This machine puts core files of all programs into {} (kernel.core_pattern).",
             folder.display()

@@ -23,6 +23,16 @@ impl Check {
                     "image: dpdk, or one that the engine has, such as debian:12".to_owned(),
                 );
             }
+            if host.image.is_some() && host.cores {
+                self.refuse(
+                    name.place,
+                    format!(
+                        "'{}' is a container: its core files are not kept",
+                        name.value
+                    ),
+                    "cores: true belongs to hosts without image".to_owned(),
+                );
+            }
         }
         for (name, program) in file.nodes.iter() {
             if let Some((text, hint)) = contradiction(&name.value, program) {

@@ -83,10 +83,13 @@ pub struct Host {
     pub run: Several<Shell>,
     /// Programs that are started and go on while the network is up.
     pub start: Several<Shell>,
+    /// Core files of these are kept: they run in a folder of their own for them, with no limit of their length.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cores: bool,
 }
 
 impl Short for Host {
-    const EXPECTED: &'static str = "a host: its address (10.0.0.1/24), a list of addresses, or a mapping with image, address, gateway, routes, run, start";
+    const EXPECTED: &'static str = "a host: its address (10.0.0.1/24), a list of addresses, or a mapping with image, address, gateway, routes, run, start, cores";
 
     fn short(texts: Vec<String>) -> Result<Self, String> {
         let addresses: Result<Vec<Address>, String> =
@@ -121,9 +124,6 @@ pub struct Route {
 pub struct Switch {
     /// It speaks the spanning tree protocol, which switches in a ring need. Packets pass some 30 s after it came up.
     pub stp: bool,
-}
-
-impl Short for Switch {
     /// What makes it: bridge (the kernel's), or ovs (Open vSwitch in user space, where it is installed).
     pub via: Switching,
 }
@@ -137,6 +137,9 @@ pub enum Switching {
     Bridge,
     /// Open vSwitch, with its datapath in user space (`ovs-vswitchd(8)`).
     Ovs,
+}
+
+impl Short for Switch {
     const EXPECTED: &'static str = "a switch: nothing, or a mapping with stp, via";
 
     fn short(texts: Vec<String>) -> Result<Self, String> {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use protocol::desired::{Desired, System};
 use protocol::port::PortName;
-use protocol::reply::ProcessKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -87,8 +86,11 @@ pub struct Panel {
     /// Number of rings (16).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rings: Option<u16>,
-    /// Its processes (`nfv:1`, `vf:2`, `mirror:3`) and what each is to have: as in files for `spp apply`. Of a `pcap:4` its `port`, and
-    /// maybe `folder`, `filter` and `capture`.
+    /// Core files of its processes are kept: they run in a folder of their own for them, with no limit of their length.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cores: bool,
+    /// Its processes (`nfv:1`, `vf:2`, `mirror:3`) and what each is to have: as in files for `spp apply`. `primary` is its primary, if
+    /// that is to forward, too. Of a `pcap:4` its `port`, and maybe `folder`, `filter` and `capture`.
     #[schemars(with = "BTreeMap<String, serde_json::Map<String, serde_json::Value>>")]
     pub processes: Workers,
 }
@@ -111,7 +113,7 @@ pub struct Recorder {
 }
 
 impl Short for Panel {
-    const EXPECTED: &'static str = "a panel: a mapping with memory, rings, processes";
+    const EXPECTED: &'static str = "a panel: a mapping with memory, rings, cores, processes";
 
     fn short(texts: Vec<String>) -> Result<Self, String> {
         match texts.first() {
@@ -133,12 +135,6 @@ impl Panel {
             wrong.push((error.to_string(), "as in files for `spp apply`".to_owned()));
         }
         for (name, desired) in &desired {
-            if name.kind == ProcessKind::Primary {
-                wrong.push((
-                    "the primary of a panel in a network cannot be set up".to_owned(),
-                    "nfv:1, vf:2, mirror:3 or pcap:4 and the like".to_owned(),
-                ));
-            }
             let recorded = self.processes.recorders.get(name);
             let recorded = recorded.map(|recorder| recorder.port);
             let is_missing =

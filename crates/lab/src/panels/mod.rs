@@ -50,6 +50,8 @@ pub(crate) struct Rack {
     pub taps: usize,
     /// What its processes are to have.
     pub processes: Processes,
+    /// Core files of its processes are kept.
+    pub cores: bool,
     /// Those of them that capture, and how.
     pub recorders: BTreeMap<ProcessName, Recorder>,
 }
@@ -110,6 +112,7 @@ impl Layout {
                     processes: processes
                         .map(|(name, desired)| (name, with_taps(name, desired, taps)))
                         .collect(),
+                    cores: panel.cores,
                     recorders: panel.processes.recorders.clone(),
                 });
             }
@@ -195,6 +198,7 @@ impl Layout {
             mbufs: Some(mbufs),
             taps: 2 * cables.len(),
             processes: [(process, with_taps(process, desired, 2 * cables.len()))].into(),
+            cores: false,
             recorders: BTreeMap::new(),
         });
         Ok(())
@@ -232,9 +236,10 @@ fn tap(number: usize) -> PortName {
     PortName::Tap(u16::try_from(number).unwrap_or(u16::MAX))
 }
 
-/// With all tap ports among the ports of an nfv, which has them from the beginning on and cannot be without them.
+/// With all tap ports among the ports of what has them from the beginning on and cannot be without them: an nfv, and the primary's
+/// forwarder.
 fn with_taps(process: ProcessName, mut desired: Desired, taps: usize) -> Desired {
-    if process.kind != ProcessKind::Nfv {
+    if !matches!(process.kind, ProcessKind::Nfv | ProcessKind::Primary) {
         return desired;
     }
     for port in (0..taps).map(tap) {

@@ -9,9 +9,12 @@ use std::time::{Duration, Instant};
 
 use protocol::desired::{Desired, ProcessName, System};
 use protocol::port::PortName;
+use protocol::reply::ProcessKind;
+use sys::affinity::CpuSet;
 
 use super::{Rack, look};
 use crate::build::Options;
+use crate::cores;
 use crate::error::{Error, Result};
 use crate::file::Recorder;
 use crate::kernel::dpdk::tap;
@@ -98,6 +101,10 @@ fn primary(rack: &Rack, kept: &Kept<'_>, claim: &Claim) -> Result<Started> {
     folder(&own)?;
     let mut arguments = arguments(rack, &own);
     for (process, desired) in &rack.processes {
+        if process.kind == ProcessKind::Primary {
+            arguments.push(forwarding(desired)?);
+            continue;
+        }
         let mut words = vec![process.kind.to_string(), process.id.to_string()];
         words.push(format!("--wait={}", LIMIT.as_secs()));
         words.extend(cpus(desired));
@@ -106,24 +113,48 @@ fn primary(rack: &Rack, kept: &Kept<'_>, claim: &Claim) -> Result<Started> {
         }
         // Who looks into one with a debugger holds it up for as long as that takes.
         words.extend(["--restart=on-failure", "--hang-limit=0"].map(str::to_owned));
-        let order = shlex::try_join(words.iter().map(String::as_str));
-        let order = order.map_err(|_| {
-            Error::Refused(format!(
-                "a word of {process} of {} has a zero byte",
-                rack.name
-            ))
-        })?;
-        arguments.extend(["--launch".to_owned(), order]);
+        arguments.extend(["--launch".to_owned(), quoted(&words)?]);
     }
     let name = "spp-primary";
     let log = format!("{}.primary", rack.name);
-    let mut command = Command::new(of_spp(name)?);
-    command.args(&arguments).stdin(Stdio::null());
+    let mut command = match rack.cores {
+        true => {
+            let program = of_spp(name)?;
+            let words = [program.to_string_lossy().into_owned()];
+            let line = quoted(words.iter().chain(&arguments))?;
+            let mut command = Command::new("/bin/sh");
+            let line = cores::kept(claim.folder(), &rack.name, &format!("exec {line}"))?;
+            command.args(["-c", &line]);
+            command
+        }
+        false => {
+            let mut command = Command::new(of_spp(name)?);
+            command.args(&arguments);
+            command
+        }
+    };
+    command.stdin(Stdio::null());
     prepare(&mut command, rack, claim.folder());
     programs::write_to(&mut command, claim, &log)?;
     let child = kept.spawn(&Inside::open(kept.state, rack.place)?, &mut command)?;
     let line = format!("{name} {}", arguments.join(" "));
     Ok(Started { log, line, child })
+}
+
+/// Words as one line, of which a shell makes the same words.
+fn quoted<'a>(words: impl IntoIterator<Item = &'a String>) -> Result<String> {
+    let line = shlex::try_join(words.into_iter().map(String::as_str));
+    line.map_err(|_| Error::Refused("a word of a panel's processes has a zero byte".into()))
+}
+
+/// What has the primary forward, too: a worker for each CPU that its patches name, or else one.
+fn forwarding(desired: &Desired) -> Result<String> {
+    let all = CpuSet::of_current_thread()?.to_vec();
+    let (first, last) = all.first().zip(all.last()).unwrap_or((&0, &0));
+    let named = cpus_of(desired);
+    let workers = if named.is_empty() { vec![*last] } else { named };
+    let workers = (1..).zip(&workers).map(|(id, cpu)| format!(",{id}@{cpu}"));
+    Ok(format!("--lcores=0@{first}{}", workers.collect::<String>()))
 }
 
 /// Gives a program of SPP the environment of a panel, and nothing of ours that it would listen to.
@@ -149,16 +180,21 @@ fn arguments(rack: &Rack, own: &Path) -> Vec<String> {
     words
 }
 
-/// The CPUs that are named by what a process is to have.
+/// The option for the CPUs that are named by what a process is to have.
 fn cpus(desired: &Desired) -> Option<String> {
+    let cpus = cpus_of(desired);
+    let cpus: Vec<String> = cpus.iter().map(ToString::to_string).collect();
+    (!cpus.is_empty()).then(|| format!("--lcores={}", cpus.join(",")))
+}
+
+fn cpus_of(desired: &Desired) -> Vec<u32> {
     let named = desired.components.iter().map(|component| component.core);
     let mut cpus: Vec<u32> = named
         .chain(desired.patches.iter().filter_map(|patch| patch.cpu))
         .collect();
     cpus.sort_unstable();
     cpus.dedup();
-    let cpus: Vec<String> = cpus.iter().map(ToString::to_string).collect();
-    (!cpus.is_empty()).then(|| format!("--lcores={}", cpus.join(",")))
+    cpus
 }
 
 /// How a process captures. Its folder is made.
