@@ -77,6 +77,7 @@ struct Counts {
     done: u32,
     refused: u32,
     kills: u32,
+    upgrades: u32,
     stops: u32,
     connections: u32,
     controllers: u32,
@@ -170,6 +171,13 @@ impl Scene {
         self.counts.kills += 1;
     }
 
+    /// Lets a newer program take a process's place, with all that it has.
+    fn upgrade(&mut self, id: u32) {
+        self.panel.upgrade_nfv(id);
+        self.check(&format!("nfv {id} was replaced"));
+        self.counts.upgrades += 1;
+    }
+
     fn stop(&mut self, id: u32, until: u32) {
         self.panel.nfv(id).signal(Signal::STOP);
         self.stopped.insert(id, until);
@@ -232,6 +240,7 @@ impl Scene {
             }
             10..18 => self.connect(),
             18 => self.kill_controller(),
+            19..22 => self.upgrade(id),
             _ => self.change(id),
         }
     }
