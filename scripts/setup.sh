@@ -83,6 +83,7 @@ graphviz|tests|checks that the graphs that topo writes are valid dot|cmd:dot|gra
 busybox-static|tests|the guests' user land|cmd:busybox|a statically linked busybox
 prometheus|tests|promtool reads the metrics and tests the alert rules (the server is masked)|cmd:promtool|promtool of Prometheus 2.40 or newer
 docker.io|tests|containers of DPDK applications|cmd:docker|docker, or podman with its socket
+podman|tests|the same containers by its socket|cmd:podman|podman 4 or newer
 debootstrap|tests|makes the image that the others begin with|cmd:debootstrap|debootstrap
 openvswitch-switch|tests|switches of emulated networks (its services are masked)|cmd:ovs-vswitchd|Open vSwitch 2.17 or newer
 openssl|tests|makes the token and the certificate of a test|cmd:openssl|openssl

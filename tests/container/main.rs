@@ -9,5 +9,6 @@ mod engine;
 mod examples;
 mod foreign;
 mod panel;
+mod podman;
 mod refused;
 mod rights;
