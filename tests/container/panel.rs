@@ -87,6 +87,18 @@ fn four_processes_of_a_panel_in_containers_pass_packets_and_one_comes_back_after
     let mut sender = containers.testpmd("tx", cpu(0), 1, &folder, "txonly");
     packets_pass(&panel, &mut sender, &mut receiver);
 
+    // What a process of SPP holds its controller knows, and no other one.
+    let ports = |list: String| {
+        let mut lines = list.lines();
+        let line = lines.find(|line| line.starts_with(&format!("{} ", names[0])));
+        let columns = line.unwrap_or_default().split_whitespace();
+        columns.skip(2).take(2).collect::<Vec<_>>().join(" ")
+    };
+    let told = ports(panel.spp(&["container", "ps"]).success());
+    assert!(told.starts_with("vhost:1,ring:0 "), "{told}");
+    let not_told = ports(spp(&["container", "ps"]).success());
+    assert_eq!(not_told, "? (nfv:1)");
+
     docker(&["kill", &names[1]]).success();
     wait_until("the panel to miss nfv 2", LIMIT, || {
         panel.ok("status").contains("nfv:2: gone")

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use std::time::Duration;
+
 use container::engine::{Container, Engine};
+use protocol::detail::ProcessDetail;
 use serde_json::json;
 
 use super::{NO_PROGRAM, Words, foreground};
@@ -10,6 +13,9 @@ use crate::commands::args::Args;
 use crate::context::{Context, Outcome, Report};
 use crate::failure::Failure;
 use crate::render::columns::{self, Align};
+
+/// For a controller to say what its processes have.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn usage(text: &str, usage: &str) -> Failure {
     Failure::usage(format!("{text}\nUsage: container {usage}"))
@@ -26,16 +32,26 @@ pub fn ps(context: &mut Context, args: &Args) -> Outcome {
     if taken.help {
         return Err(usage("", "ps [-a]"));
     }
-    let containers = Engine::connect()?.list(all)?;
+    let mut containers = Engine::connect()?.list(all)?;
+    let known = Known::of(context, &containers);
+    for container in &mut containers {
+        if let Some(ports) = known.ports(container) {
+            container.ports = ports;
+        }
+    }
     let numbers = |cpus: &[u32]| {
         let texts: Vec<String> = cpus.iter().map(ToString::to_string).collect();
         texts.join(",")
     };
     let row = |c: &Container| {
+        let process = c.process.as_ref().filter(|_| c.running);
         vec![
             c.name.clone(),
             c.app.clone(),
-            c.ports.join(","),
+            match process.filter(|_| known.ports(c).is_none()) {
+                Some(process) => format!("? ({process})"),
+                None => c.ports.join(","),
+            },
             numbers(&c.cpus),
             c.status.clone(),
             c.image.clone(),
@@ -48,6 +64,41 @@ pub fn ps(context: &mut Context, args: &Args) -> Outcome {
         columns::lines(0, &header, &rows),
         json!(containers),
     ))
+}
+
+/// What a controller says of its panel's processes.
+struct Known {
+    /// Which run of the primary it is of.
+    panel: Option<String>,
+    details: Vec<ProcessDetail>,
+}
+
+impl Known {
+    /// Asks, if processes of a panel are among the containers. One that does not answer knows nothing.
+    fn of(context: &Context, containers: &[Container]) -> Self {
+        let asked = containers.iter().any(|c| c.running && c.process.is_some());
+        let client = context.client.with_other_limits(PATIENCE, PATIENCE);
+        let details = asked.then(|| client.details().unwrap_or_default());
+        let details = details.unwrap_or_default();
+        let primary = details.iter().find(|process| process.client_id == 0);
+        let panel = primary.and_then(|primary| primary.detail.as_ref());
+        Self {
+            panel: panel.map(|panel| panel.incarnation.clone()),
+            details,
+        }
+    }
+
+    /// The ports that a container's process has; `None` if it is none of this panel's.
+    fn ports(&self, container: &Container) -> Option<Vec<String>> {
+        let name = container.process.as_ref()?;
+        if self.panel.is_none() || self.panel != container.panel() {
+            return None;
+        }
+        let mut processes = self.details.iter();
+        let process = processes.find(|one| format!("{}:{}", one.kind, one.client_id) == *name)?;
+        let ports = process.detail.as_ref()?.ports.iter();
+        Some(ports.map(|port| port.name.clone()).collect())
+    }
 }
 
 /// `container logs NAME [-f] [--tail N]`

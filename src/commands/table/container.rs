@@ -98,7 +98,7 @@ pub(super) const PS: Command = command(
     "container ps",
     &["c ps"],
     &[words("[-a]", Containers::Ps)],
-    "containers of SPP, with the ports and CPUs that each holds; -a: those that have ended, too",
+    "containers of SPP, with the ports and CPUs that each holds (`?`: those of a process of another controller's panel); -a: those that have ended, too",
     "",
     Action::Run(container::ps),
 );

@@ -29,6 +29,9 @@ pub struct Container {
     pub main: Option<u32>,
     /// lcore ids of a process that is not SPP's, on the memory of a panel.
     pub lcore_ids: Vec<u32>,
+    /// The process of a panel that it is: `nfv:1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
     /// Name of its memory.
     pub prefix: Option<String>,
     /// The folder of the network of `spp lab` that it is in.
@@ -37,6 +40,14 @@ pub struct Container {
 }
 
 impl Container {
+    /// Which run of a panel's primary its memory is of, as that announces it; `None` if no primary does.
+    #[must_use]
+    pub fn panel(&self) -> Option<String> {
+        let runtime = registry::folder::runtime_dir(self.prefix.as_deref()?).ok()?;
+        let folder = registry::folder::Folder::open(&runtime).ok()?;
+        Some(registry::announce::last(&folder)?.incarnation.to_string())
+    }
+
     /// CPUs that it does not want to share.
     pub fn own_cpus(&self) -> impl Iterator<Item = u32> + '_ {
         let cpus = self.cpus.iter().copied();
@@ -73,6 +84,7 @@ impl Container {
             cpus: numbers(label::LCORES),
             main: numbers(label::MAIN).first().copied(),
             lcore_ids: numbers(label::LCORE_IDS),
+            process: labels.get(label::PROCESS).cloned(),
             prefix: labels.get(label::PREFIX).cloned(),
             lab: labels.get(label::LAB).cloned(),
         }

@@ -28,6 +28,8 @@ pub mod label {
     pub const MAIN: &str = "spp.main";
     /// lcore ids of a process that is not SPP's, on the memory of a panel.
     pub const LCORE_IDS: &str = "spp.lcore-ids";
+    /// The process of a panel that it is: `nfv:1`.
+    pub const PROCESS: &str = "spp.process";
     /// Name of its memory.
     pub const PREFIX: &str = "spp.prefix";
     /// The folder of the network of `spp lab` that it is in.
@@ -113,6 +115,8 @@ pub struct Plan {
     pub main: Option<u32>,
     /// lcore ids that no other process of the panel may have: of a secondary that is not SPP's, which leases none.
     pub lcore_ids: Vec<u32>,
+    /// The process of a panel that it is: `nfv:1`.
+    pub process: Option<String>,
     /// CPUs that others use are no obstacle.
     pub share_cpus: bool,
     /// Name of its memory.
@@ -166,6 +170,7 @@ impl Plan {
             cpus: Vec::new(),
             main: None,
             lcore_ids: Vec::new(),
+            process: None,
             share_cpus: false,
             prefix: None,
             huge_megabytes: None,
@@ -205,6 +210,7 @@ impl Plan {
             label::LCORE_IDS,
             self.lcore_ids.iter().map(ToString::to_string).collect(),
         );
+        add(label::PROCESS, self.process.iter().cloned().collect());
         add(label::PREFIX, self.prefix.iter().cloned().collect());
         add(label::LAB, self.lab.iter().cloned().collect());
         labels
@@ -263,6 +269,7 @@ impl Planner<'_> {
                 true => self.lcore_ids()?,
                 false => Vec::new(),
             },
+            process: self.process(),
             share_cpus: given.typed("--share-lcores"),
             huge_megabytes: match self.app.role {
                 Role::Guest | Role::Primary if huge => Some(self.megabytes()?),
@@ -274,6 +281,13 @@ impl Planner<'_> {
             settled: alternatives(self.app.settled.as_ref()),
             lab: None,
         })
+    }
+
+    /// The process of a panel that it will be, if it is a worker of SPP.
+    fn process(&self) -> Option<String> {
+        let kind = self.app.name.strip_prefix("spp-")?;
+        let id = self.given.value("--sec-id")?;
+        (self.app.role == Role::Secondary).then(|| format!("{kind}:{id}"))
     }
 
     fn cpus(&self) -> Result<Vec<u32>> {
