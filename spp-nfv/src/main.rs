@@ -126,14 +126,16 @@ impl Service for Nfv {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let run = options::parse(&args).and_then(|start| {
-        service::run(start, |identity, console, area| Nfv {
-            identity,
-            console,
-            area,
+        service::run(start, |identity, console, area| {
+            Ok(Nfv {
+                identity,
+                console,
+                area,
+            })
         })
     });
     match run {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(e) => process::fail("spp-nfv", &e),
     }
 }

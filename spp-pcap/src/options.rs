@@ -8,7 +8,8 @@ use capture::{Compress, Format, OnError, Target};
 use clap::{Parser, ValueEnum};
 use process::Error;
 use process::cli::{
-    Common, Joining, OriginalClient, Polling, Registering, Start, original_lcores, original_options,
+    Common, Joining, OriginalClient, Polling, Registering, Start, Succeeding, original_lcores,
+    original_options,
 };
 use process::confine::Confinement;
 use process::eal_options::{EalOptions, NamedLcore, lcore_map, split_original};
@@ -28,6 +29,8 @@ struct Args {
     joining: Joining,
     #[command(flatten)]
     polling: Polling,
+    #[command(flatten)]
+    succeeding: Succeeding,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -275,7 +278,7 @@ fn ours(args: &[String]) -> Result<Asked, Error> {
             files: vec![written(&plan.target)],
             ..args.common.confining.confinement()
         },
-        take_over: false,
+        take_over: args.succeeding.take_over,
         huge_dir: args.common.huge_dir,
         eal: args.common.eal,
     };

@@ -7,9 +7,11 @@ use panel::{Area, Port, PortCode, PortKind};
 use process::commands::Console;
 use process::events::{Answer, Process, Then};
 use process::report::{self, Identity};
+use process::service::{Service, Shut};
 use process::{Error, VERSION};
 use protocol::command::component::Refusal;
-use protocol::command::{CaptureCommand, NfvCommand, PanelCommand};
+use protocol::command::{CaptureCommand, Change, NfvCommand, PanelCommand};
+use protocol::desired::Desired;
 use protocol::detail::{Counters, Detail, PatchDetail, PortDetail};
 use protocol::port::PortName;
 use protocol::reply::{ClientId, ProcessKind, VfReply};
@@ -33,6 +35,21 @@ pub struct Pcap {
     /// Ends the process when the capture fails: nobody reads the stream any more.
     stream: bool,
     over: bool,
+    /// It begins by itself.
+    at_once: bool,
+}
+
+/// Makes sure that a capture of this port can take the place of another one: both have the port open for a moment.
+///
+/// # Errors
+/// Only one process can have it open.
+pub fn can_succeed(port: PortName) -> Result<(), Error> {
+    match port {
+        PortName::Vhost(_) | PortName::Memif(_) | PortName::Pcap(_) => Err(Error::Usage(format!(
+            "--take-over: {port} can be open in one process only: end the capture of it and start it again"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 impl Pcap {
@@ -47,6 +64,7 @@ impl Pcap {
         capture: Capture,
         port: PortName,
         mut shown: Vec<u32>,
+        at_once: bool,
     ) -> Result<Self, Error> {
         console.opener.may_poll(port)?;
         let code = process::ports::code(port)?;
@@ -80,6 +98,7 @@ impl Pcap {
             writers: shown,
             stream,
             over: false,
+            at_once,
         })
     }
 
@@ -119,18 +138,6 @@ impl Pcap {
         self.console.board.unpatch(self.port)?;
         capture.end(false);
         Ok(())
-    }
-
-    /// One line about it.
-    pub fn summary(&self) -> String {
-        let hands = self.console.board.hands().iter();
-        let cpus: Vec<String> = hands.map(|h| h.cpu.to_string()).collect();
-        format!(
-            "receiver of {} on CPU {}, {}",
-            self.port,
-            cpus.join(", "),
-            self.status_word()
-        )
     }
 
     fn status_word(&self) -> &'static str {
@@ -240,16 +247,64 @@ impl Pcap {
             }
         })
     }
+}
 
-    /// Ends the capture and the worker. The second is whether all files are complete, the first whether the worker
-    /// has ended.
-    pub fn shut(mut self) -> (bool, bool) {
+impl Service for Pcap {
+    fn console(&mut self) -> &mut Console {
+        &mut self.console
+    }
+
+    fn has(&self) -> Desired {
+        let running = self.capture.as_ref().is_some_and(Capture::running);
+        Desired {
+            capture: Some(running),
+            ..Desired::default()
+        }
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<(), String> {
+        let result = match change {
+            Change::Capture(CaptureCommand::Start) => self.start(),
+            Change::Capture(CaptureCommand::Stop) => self.stop(),
+            other => return Err(format!("a pcap has no such command: {other}")),
+        };
+        result.map_err(|e| e.to_string())
+    }
+
+    fn unplug(&mut self) -> Result<(), Error> {
+        self.stop()
+    }
+
+    /// What it captures into is its own, and is not handed over.
+    fn exclusive(&mut self) -> Vec<PortName> {
+        Vec::new()
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        if self.at_once { self.start() } else { Ok(()) }
+    }
+
+    fn summary(&mut self) -> String {
+        let hands = self.console.board.hands().iter();
+        let cpus: Vec<String> = hands.map(|h| h.cpu.to_string()).collect();
+        format!(
+            "receiver of {} on CPU {}, {}",
+            self.port,
+            cpus.join(", "),
+            self.status_word()
+        )
+    }
+
+    fn shut(&mut self) -> Shut {
         let stopped = self.stop().inspect_err(|e| log::error!("ending: {e}"));
         let complete = match self.capture.take() {
             Some(capture) if stopped.is_ok() => capture.shut(DRAIN),
             _ => false,
         };
-        (self.console.shut(), complete)
+        Shut {
+            ended: self.console.shut(),
+            complete,
+        }
     }
 }
 

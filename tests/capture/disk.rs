@@ -10,10 +10,10 @@ use testbed::{proc, wait_until};
 use crate::{LIMIT, capture, listing, packets, panel, report, send, wait_received};
 
 /// A file system of so many kilobytes, gone with this.
-struct SmallDisk<'a>(&'a Path);
+pub struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path, kilobytes: u32) -> Self {
+    pub fn mount(at: &'a Path, kilobytes: u32) -> Self {
         let mut mount = Command::new("mount");
         let size = format!("size={kilobytes}k");
         mount.args(["-t", "tmpfs", "-o", &size, "none"]).arg(at);

@@ -10,6 +10,7 @@ mod fake;
 mod files;
 mod live;
 mod soak;
+mod successor;
 
 use std::fs;
 use std::path::{Path, PathBuf};

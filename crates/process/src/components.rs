@@ -50,15 +50,18 @@ pub struct Components {
 /// It cannot start.
 pub fn run(kind: ProcessKind, args: &[String]) -> Result<(), Error> {
     let (start, copy) = options::parse(kind, args)?;
-    crate::service::run(start, |identity, console, area| Components {
-        kind,
-        identity,
-        console,
-        area,
-        copy,
-        tags: BTreeMap::new(),
-        settings: BTreeMap::new(),
-    })
+    let make = |identity, console, area| {
+        Ok(Components {
+            kind,
+            identity,
+            console,
+            area,
+            copy,
+            tags: BTreeMap::new(),
+            settings: BTreeMap::new(),
+        })
+    };
+    crate::service::run(start, make).map(drop)
 }
 
 impl Components {

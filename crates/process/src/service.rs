@@ -2,6 +2,7 @@
 
 use protocol::command::Change;
 use protocol::desired::Desired;
+use protocol::port::PortName;
 
 use crate::cli::Start;
 use crate::commands::Console;
@@ -32,16 +33,57 @@ pub trait Service: Process {
     fn unplug(&mut self) -> Result<(), Error> {
         Ok(self.console().board.unplug()?)
     }
+
+    /// Ports that a successor can open only when they are closed here.
+    fn exclusive(&mut self) -> Vec<PortName> {
+        let board = &self.console().board;
+        let ports = board.ports().iter().filter(|port| port.is_exclusive());
+        let names = ports.map(|port| report::name(board, port.code()));
+        names.filter_map(|name| name.parse().ok()).collect()
+    }
+
+    /// Begins its work. One that takes the place of another does as that did instead.
+    ///
+    /// # Errors
+    /// It cannot; then it ends.
+    fn begin(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// What it is ready to do, in a few words.
+    fn summary(&mut self) -> String {
+        let board = &self.console().board;
+        let cpus: Vec<String> = board.hands().iter().map(|h| h.cpu.to_string()).collect();
+        let status = report::status(board);
+        format!("worker on CPU {}, {status}", cpus.join(", "))
+    }
+
+    /// Ends its work, and its workers.
+    fn shut(&mut self) -> Shut {
+        Shut {
+            ended: self.console().shut(),
+            complete: true,
+        }
+    }
 }
 
-/// Starts a secondary, does what it is told, and ends. `make` gives it its commands.
+/// How the work of a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shut {
+    /// Its workers have ended.
+    pub ended: bool,
+    /// All that it was to leave is there.
+    pub complete: bool,
+}
+
+/// Starts a secondary, does what it is told, and ends; false if it does not leave all that it was to. `make` gives it its commands.
 ///
 /// # Errors
 /// It cannot start.
 pub fn run<S: Service>(
     start: Start,
-    make: impl FnOnce(Identity, Console, panel::Area) -> S,
-) -> Result<(), Error> {
+    make: impl FnOnce(Identity, Console, panel::Area) -> Result<S, Error>,
+) -> Result<bool, Error> {
     logging::start(start.log_level);
     sys::signal::block_all()?;
     sys::proc::keep_files_private();
@@ -58,21 +100,28 @@ pub fn run<S: Service>(
     } = secondary::start(&start.options)?;
     let (to, events) = events::queue()?;
     let (kind, id) = (identity.kind, identity.id);
-    let mut service = make(identity, console, area);
-    if let Some((us, old)) = predecessor
-        && let Err(e) = handover::take(&mut service, &mut leases, &folder, &us, &old)
-    {
+    let mut service = make(identity, console, area)?;
+    let begun = match predecessor {
+        Some((us, old)) => handover::take(&mut service, &mut leases, &folder, &us, &old),
+        None => service.begin().inspect_err(|_| {
+            service.shut();
+        }),
+    };
+    if let Err(e) = begun {
         // Its ports are closed and its workers have ended.
         drop(watch);
         leases.let_go();
+        sweep::leave(
+            &folder,
+            &start.options.file_prefix,
+            start.options.huge_dir.as_deref(),
+        );
         return Err(e);
     }
-    let cpus: Vec<String> = workers.iter().map(|w| w.shown.to_string()).collect();
     log::info!(
-        "{kind} {id} of panel {} is ready: worker on CPU {}, {}",
+        "{kind} {id} of panel {} is ready: {}",
         start.options.file_prefix,
-        cpus.join(", "),
-        report::status(&service.console().board)
+        service.summary()
     );
     let mut door = Door::open(&folder, id, &workers, to.clone())?;
     let link = confine::controller(&start.options, &info)
@@ -107,7 +156,8 @@ pub fn run<S: Service>(
         leases.hand_on_id();
         farewell.say();
     }
-    if service.console().shut() {
+    let Shut { ended, complete } = service.shut();
+    if ended {
         // Whoever gets our lcore ids next begins without a sign of life.
         drop(watch);
         leases.let_go();
@@ -117,5 +167,5 @@ pub fn run<S: Service>(
             start.options.huge_dir.as_deref(),
         );
     }
-    Ok(())
+    Ok(complete)
 }

@@ -15,7 +15,7 @@ use crate::eal_options::NamedLcore;
 use crate::events::Event;
 use crate::secondary::Leases;
 use crate::service::Service;
-use crate::{Error, probes, report, threads};
+use crate::{Error, probes, threads};
 
 /// How long a caller may take to say who it is, and may wait for us to have time.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -178,14 +178,10 @@ pub fn give(
 
 /// All that the process has.
 fn offer(service: &mut impl Service) -> Offer {
-    let desired = service.has();
-    let board = &service.console().board;
-    let exclusive = board.ports().iter().filter(|p| p.is_exclusive());
-    let name = |code| report::name(board, code).parse().ok();
     Offer {
-        desired,
-        exclusive: exclusive.filter_map(|p| name(p.code())).collect(),
-        probes: probes::standing(board)
+        desired: service.has(),
+        exclusive: service.exclusive(),
+        probes: probes::standing(&service.console().board)
             .iter()
             .map(ToString::to_string)
             .collect(),

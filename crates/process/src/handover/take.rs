@@ -80,7 +80,7 @@ pub fn take(
         Ok(taken) => taken,
         Err(e) => {
             // What we claim must be free before the old one takes it back.
-            service.console().shut();
+            service.shut();
             // It may be gone.
             let _ = say(&mut talk, &New::Failed(e.to_string()));
             return Err(e);
@@ -103,7 +103,7 @@ pub fn take(
         // It has died, or has taken all back because we were too slow.
         _ if has_ended(folder, old)? => Ok(()),
         _ => {
-            service.console().shut();
+            service.shut();
             leases.hand_on_id();
             Err(Error::Refused(format!(
                 "{old} did not wait for this process and goes on itself"
