@@ -71,7 +71,8 @@ fn a_core_file_of_a_dpdk_program_is_found_by_its_node() {
         .lab(&["exec", "fwd", "pkill", "-SEGV", "-x", "dpdk-testpmd"])
         .success();
     wait_until("the program to end", LIMIT, || {
-        !place.lab(&["ps"]).success().contains("dpdk-testpmd")
+        let text = place.lab(&["ps"]).success();
+        text.contains("its program has ended")
     });
     let text = place.lab(&["cores", "fwd"]).success();
     if Pattern::read().expect("the pattern") != Pattern::Here {

@@ -46,6 +46,14 @@ fn processes_of_panels_that_are_killed_are_started_again_and_packets_pass() {
     }
     let text = place.lab(&["exec", "p1", "spp", "pri", "status"]).success();
     assert!(text.contains("SIGKILL"), "{text}");
+    // Nobody starts a primary again; the others go on.
+    let kill = ["exec", "p1", "pkill", "-KILL", "-x", "spp-primary"];
+    place.lab(&kill).success();
+    wait_until("its end to be seen", LIMIT, || {
+        let text = place.lab(&["ps"]).success();
+        text.contains("spp-primary has ended")
+    });
+    reached(&place, "h1", "10.0.0.2");
 }
 
 #[test]

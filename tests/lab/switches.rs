@@ -66,5 +66,7 @@ fn switches_of_two_networks_know_nothing_of_each_other() {
     let kill = ["exec", "s1", "pkill", "-KILL", "-x", "ovs-vswitchd"];
     one.lab(&kill).success();
     one.lab(&["ping", "h1", "h2", "-c", "1"]).failure();
+    let text = one.lab(&["ps"]).success();
+    assert!(text.contains("ovs-vswitchd has ended"), "{text}");
     other.lab(&["ping", "h1", "h2"]).success();
 }

@@ -10,9 +10,10 @@ use sys::keeper::Keeper;
 use crate::containers;
 use crate::drops::Dropped;
 use crate::error::{Error, Result};
+use crate::file::Switching;
 use crate::kernel::namespace;
 use crate::kernel::process::Inside;
-use crate::plan::{Node, Plan};
+use crate::plan::{Node, Plan, Role};
 use crate::programs;
 use crate::state::{self, Claim, ContainerState, KeeperState, State};
 
@@ -283,6 +284,29 @@ impl Running {
         let mut all: Vec<Process> = pids.filter_map(process).collect();
         all.sort_by_key(|process| (process.node, process.pid));
         Ok(all)
+    }
+
+    /// Programs that a node is to run and does not, given its processes. What `start` names is not among them: it may end.
+    #[must_use]
+    pub fn ended(&self, node: usize, processes: &[&Process]) -> Vec<&'static str> {
+        let runs = |name: &&str| {
+            let mut programs = processes
+                .iter()
+                .filter_map(|process| process.command.split(' ').next());
+            programs.any(|program| program.rsplit('/').next() == Some(name))
+        };
+        let all: &[_] = match &self.nodes()[node].role {
+            Role::Panel(_) => &["spp-primary"],
+            Role::Switch {
+                via: Switching::Ovs,
+                ..
+            } => &["ovs-vswitchd", "ovsdb-server"],
+            Role::Dpdk(program) if program.command.is_some() && processes.is_empty() => {
+                return vec!["its program"];
+            }
+            _ => &[],
+        };
+        all.iter().copied().filter(|name| !runs(name)).collect()
     }
 
     /// Lets it stay up when this process ends.

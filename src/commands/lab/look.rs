@@ -51,6 +51,8 @@ pub fn ps(context: &mut Context, args: &Args) -> Outcome {
             if let Some(ended) = container.filter(|container| !container.is_alive()) {
                 shown.push(format!("container {} has ended", ended.name));
             }
+            let ended = network.ended(number, &own);
+            shown.extend(ended.iter().map(|name| format!("{name} has ended")));
             rows.push(vec![
                 network.name().to_owned(),
                 node.name.clone(),
@@ -65,7 +67,7 @@ pub fn ps(context: &mut Context, args: &Args) -> Outcome {
             let container = container.map(|of| json!({"name": of.name, "running": of.is_alive()}));
             nodes.push(json!({
                 "name": node.name, "kind": node.role.word(), "addresses": addresses, "processes": documented,
-                "container": container,
+                "container": container, "ended": ended,
             }));
         }
         documents.push(json!({
