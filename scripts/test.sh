@@ -124,10 +124,14 @@ count_tests() {
     fi
 }
 
+# A shell ignores SIGINT for what it starts in the background, and programs leave it so. Tests of Ctrl-C need it.
+LISTENING=()
+if env --default-signal=INT,QUIT true 2>/dev/null; then LISTENING=(env --default-signal=INT,QUIT); fi
+
 run_tests() {
     local status=0
     # Both streams: cargo says on stderr which executable died.
-    cargo test --no-fail-fast "$@" </dev/null 2>&1 | tee "$WORK/tests.log" || status=$?
+    "${LISTENING[@]}" cargo test --no-fail-fast "$@" </dev/null 2>&1 | tee "$WORK/tests.log" || status=$?
     return "$status"
 }
 
