@@ -116,11 +116,10 @@ impl Switch<'_> {
         made.map_err(|e| Error::io(format!("make the folder {}", folder.display()), e))?;
         self.run("ovsdb-tool", &["create"], &mut [])?;
         let socket = format!("--remote=punix:{}", folder.join("db.sock").display());
-        let daemons = [("ovsdb-server", &[&*socket, "--pidfile", "--no-chdir"][..])];
-        let more = [("ovs-vswitchd", &["--pidfile", "--no-chdir"][..])];
-        let all = daemons.into_iter().chain(more);
-        all.map(|(program, words)| self.go(program, words))
-            .collect()
+        Ok(vec![
+            self.go("ovsdb-server", &[&socket, "--pidfile", "--no-chdir"])?,
+            self.go("ovs-vswitchd", &["--pidfile", "--no-chdir"])?,
+        ])
     }
 
     /// Makes the bridge, and ports of it of all interfaces; waits until packets pass.
