@@ -157,6 +157,9 @@ fn the_printed_command_does_what_the_launcher_does() {
         let at = args.iter().position(|word| word == "-s").expect("-s");
         assert_eq!(args[at - 1], id);
         args.remove(at - 1);
+        let labels = of["Config"]["Labels"].as_object_mut().expect("labels");
+        let process = labels.remove("spp.process").expect("a process");
+        assert_eq!(process, format!("nfv:{id}"));
         for key in ["Hostname", "AttachStdout", "AttachStderr", "Env"] {
             of["Config"][key] = serde_json::Value::Null;
         }
