@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use support::nfv::{Has, nfv};
 use support::{Ctl, LONG, Played, Style, limited, play, until};
 use testbed::Random;
+use testbed::machine::free_ports;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -39,13 +40,15 @@ impl Running {
             .arg(state)
             .env_remove("RUST_LOG")
             .stderr(Stdio::null());
-        let running = Self {
+        let mut running = Self {
             child: command.spawn().unwrap(),
             secondary: ([127, 0, 0, 1], secondary).into(),
             rest: ([127, 0, 0, 1], rest).into(),
         };
         let answers = async || ask(running.rest, "GET", "/v1/version", "").await.is_some();
         until(answers, "spp-ctl answers").await;
+        let ended = running.child.try_wait().unwrap();
+        assert!(ended.is_none(), "not this spp-ctl answers: it {ended:?}");
         running
     }
 
@@ -61,12 +64,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Three ports that nobody uses.
-fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// Status and body; `None` if there was no whole answer.
