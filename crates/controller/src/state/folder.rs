@@ -257,7 +257,7 @@ mod tests {
 
     use protocol::desired::Desired;
 
-    use super::super::journal::Journal;
+    use super::super::journal::{Journal, PATIENCE};
     use super::super::memory::Entry;
     use super::*;
 
@@ -271,7 +271,8 @@ mod tests {
 
     async fn write(path: &Path, entry: Entry) {
         let opened = open(path).unwrap();
-        let journal = Journal::start(opened.folder, opened.memory, opened.length).unwrap();
+        let journal =
+            Journal::start(opened.folder, opened.memory, opened.length, PATIENCE).unwrap();
         journal.write(vec![entry], true).await.unwrap();
     }
 

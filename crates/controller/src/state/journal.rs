@@ -2,20 +2,24 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::histogram::Histogram;
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use super::format;
-use super::memory::{Entry, Memory};
+use super::memory::{Entry, Memory, Outcome};
+use super::{format, unpoisoned};
 use crate::metrics::histogram;
 
 /// A file is written anew when it has four times the bytes of its last beginning, and this much.
 const COMPACT_FROM: u64 = 256 << 10;
+
+/// A disk is waited for this long, as a process is for its answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Settlements are on disk this long after they were written, also when nobody asks for it.
 const QUIET: Duration = Duration::from_millis(5);
@@ -47,27 +51,39 @@ struct Job {
     answer: oneshot::Sender<Result<(), JournalError>>,
 }
 
+/// Since when the thread is in a call that waits for the disk.
+type Waiting = Arc<Mutex<Option<Instant>>>;
+
 /// Writes entries. Dropped, it has written all of them.
 pub(super) struct Journal {
     jobs: Option<Sender<Job>>,
     memory: Arc<Mutex<Memory>>,
     syncs: Histogram,
+    waiting: Waiting,
+    patience: Duration,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Journal {
-    /// Goes on with a file that holds `memory` in `length` bytes.
+    /// Goes on with a file that holds `memory` in `length` bytes. Who writes waits for `patience` at most.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start(store: impl Store, memory: Memory, length: u64) -> io::Result<Self> {
+    pub fn start(
+        store: impl Store,
+        memory: Memory,
+        length: u64,
+        patience: Duration,
+    ) -> io::Result<Self> {
         let memory = Arc::new(Mutex::new(memory));
+        let waiting = Waiting::default();
         let syncs = histogram();
         let (jobs, queue) = channel();
         let writer = Writer {
             store,
             memory: memory.clone(),
             syncs: syncs.clone(),
+            waiting: waiting.clone(),
             length,
             base: length,
             backlog: Vec::new(),
@@ -80,13 +96,15 @@ impl Journal {
             jobs: Some(jobs),
             memory,
             syncs,
+            waiting,
+            patience,
             thread: Some(thread),
         })
     }
 
     /// What all entries so far add up to.
     pub fn memory(&self) -> MutexGuard<'_, Memory> {
-        lock(&self.memory)
+        unpoisoned(&self.memory)
     }
 
     /// How long each fsync of what was added to the file took, in seconds.
@@ -94,14 +112,33 @@ impl Journal {
         self.syncs.clone()
     }
 
+    /// If the disk has not answered for longer than anybody waits: that.
+    ///
+    /// # Errors
+    /// [`JournalError`] with how long that is.
+    pub fn answers(&self) -> Result<(), JournalError> {
+        let since = *unpoisoned(&self.waiting);
+        match since.map(|since| since.elapsed()) {
+            Some(time) if time >= self.patience => Err(JournalError(format!(
+                "the disk has not answered for {} s",
+                time.as_secs_f64().round()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes entries; `durable` waits until they are on disk. Others survive the end of this
     /// program at once, and are on disk a little later; they are kept even if the disk is full.
+    /// If the disk does not answer in time, these are kept until it does, and durable ones count for nothing.
     ///
     /// # Errors
     /// [`JournalError`] only for durable ones; then they count for nothing.
     pub async fn write(&self, entries: Vec<Entry>, durable: bool) -> Result<(), JournalError> {
         let ended = || JournalError("its thread has ended".to_owned());
-        let (answer, written) = oneshot::channel();
+        if durable {
+            self.answers()?;
+        }
+        let (answer, mut written) = oneshot::channel();
         let job = Job {
             entries,
             durable,
@@ -109,7 +146,23 @@ impl Journal {
         };
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(job).map_err(|_| ended())?;
-        written.await.unwrap_or_else(|_| Err(ended()))
+        if let Ok(written) = timeout(self.patience, &mut written).await {
+            return written.unwrap_or_else(|_| Err(ended()));
+        }
+        // From now on the thread finds that nobody waits any more.
+        written.close();
+        match written.try_recv() {
+            Ok(written) => written,
+            Err(_) if !durable => Ok(()),
+            Err(_) => {
+                let error = JournalError(format!(
+                    "the disk has not answered for {} s",
+                    self.patience.as_secs_f64()
+                ));
+                log::error!("{error}");
+                Err(error)
+            }
+        }
     }
 }
 
@@ -124,14 +177,25 @@ impl Drop for Journal {
     }
 }
 
-fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
+/// That an intent of which nobody waits any more did not come to anything.
+fn given_up(intent: Entry) -> Option<Entry> {
+    match intent {
+        Entry::Intent {
+            process, number, ..
+        } => Some(Entry::Settled {
+            process,
+            number,
+            outcome: Outcome::Failed,
+        }),
+        _ => None,
+    }
 }
 
 struct Writer<S> {
     store: S,
     memory: Arc<Mutex<Memory>>,
     syncs: Histogram,
+    waiting: Waiting,
     /// Bytes that are known to be good.
     length: u64,
     /// Bytes when the file was last written anew.
@@ -154,9 +218,9 @@ impl<S: Store> Writer<S> {
                 Ok(first) => {
                     let batch = std::iter::once(first).chain(queue.try_iter()).collect();
                     self.commit(batch);
-                    self.compact();
+                    self.waits(Self::compact);
                 }
-                Err(RecvTimeoutError::Timeout) => self.sync_late(),
+                Err(RecvTimeoutError::Timeout) => self.waits(Self::sync_late),
                 Err(RecvTimeoutError::Disconnected) => {
                     if self.unsynced {
                         self.sync_late();
@@ -167,27 +231,52 @@ impl<S: Store> Writer<S> {
         }
     }
 
+    /// Does what may wait for the disk, and lets others see since when.
+    fn waits<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        *unpoisoned(&self.waiting) = Some(Instant::now());
+        let outcome = work(self);
+        *unpoisoned(&self.waiting) = None;
+        outcome
+    }
+
     /// Writes what all of `batch` ask for, with one fsync if one of them wants it.
     fn commit(&mut self, batch: Vec<Job>) {
+        let (mut durable, rest): (Vec<Job>, Vec<Job>) = batch.into_iter().partition(|j| j.durable);
+        durable.retain(|job| !job.answer.is_closed());
+        let written = self.waits(|writer| writer.put(rest, &durable));
+        let mut late = Vec::new();
+        for job in durable {
+            if written.is_ok() {
+                self.note(job.entries.clone());
+            }
+            let answer = written.clone().map_err(JournalError);
+            if job.answer.send(answer).is_err() && written.is_ok() {
+                late.extend(job.entries.into_iter().filter_map(given_up));
+            }
+        }
+        if !late.is_empty() {
+            self.commit(vec![Job {
+                entries: late,
+                durable: false,
+                answer: oneshot::channel().0,
+            }]);
+        }
+    }
+
+    /// Writes all of it, and waits until `durable` is on disk.
+    fn put(&mut self, rest: Vec<Job>, durable: &[Job]) -> Result<(), String> {
         if self.broken.is_some() {
             self.renew();
         }
-        let (durable, rest): (Vec<Job>, Vec<Job>) = batch.into_iter().partition(|j| j.durable);
-        let written = self.append(&rest, &durable);
+        let written = self.append(&rest, durable);
         for job in rest {
             // Whoever asked may have gone.
             let _ = job.answer.send(Ok(()));
         }
-        let written = match written {
-            Ok(()) if durable.is_empty() => return,
-            Ok(()) => self.sync(),
-            Err(error) => Err(error),
-        };
-        for job in durable {
-            if written.is_ok() {
-                self.note(job.entries);
-            }
-            let _ = job.answer.send(written.clone().map_err(JournalError));
+        written?;
+        match durable {
+            [] => Ok(()),
+            _ => self.sync(),
         }
     }
 
@@ -225,7 +314,7 @@ impl<S: Store> Writer<S> {
     }
 
     fn note(&self, entries: Vec<Entry>) {
-        let mut memory = lock(&self.memory);
+        let mut memory = unpoisoned(&self.memory);
         entries.into_iter().for_each(|entry| memory.apply(entry));
     }
 
@@ -260,7 +349,7 @@ impl<S: Store> Writer<S> {
     /// Writes the file anew, with all that counts.
     fn renew(&mut self) {
         let mut bytes = format::header();
-        let entries = lock(&self.memory).entries();
+        let entries = unpoisoned(&self.memory).entries();
         let encoded = entries
             .iter()
             .try_for_each(|entry| format::record(&mut bytes, entry));

@@ -27,8 +27,8 @@ use crate::peer::{Peer, PeerError};
 use crate::rest::RestError;
 pub use folder::StateError;
 pub use format::{JournalContents, read_journal};
-use journal::Journal;
 pub(crate) use journal::JournalError;
+use journal::{Journal, PATIENCE};
 use memory::{Entry, Record};
 pub(crate) use memory::{Outcome, What};
 pub(crate) use restore::{clear_doubts, welcome};
@@ -86,7 +86,7 @@ impl State {
             Some(path) => {
                 let opened = folder::open(path)?;
                 next = opened.memory.next;
-                let journal = Journal::start(opened.folder, opened.memory, opened.length);
+                let journal = Journal::start(opened.folder, opened.memory, opened.length, PATIENCE);
                 Some(journal.map_err(|error| StateError::Io {
                     what: "start the thread that writes",
                     path: path.to_owned(),
@@ -148,14 +148,18 @@ impl State {
     pub async fn wait_turn(&self, peer: &Peer, limit: Duration) -> Result<Held, RestError> {
         let deadline = Instant::now() + limit;
         let turn = self.turn(name_of(peer));
-        let late = || peer.not_responding(limit);
+        // Who has the turn may wait for the disk, not for the process.
+        let late = || match self.journal.as_ref().map(Journal::answers) {
+            Some(Err(hangs)) => RestError::from(hangs),
+            Some(Ok(())) | None => peer.not_responding(limit).into(),
+        };
         if self.keeps() {
             let mut ready = turn.ready.subscribe();
             let open = |serial: &Option<u64>| serial.is_some_and(|serial| serial >= peer.serial);
             let opened = timeout_at(deadline, ready.wait_for(open)).await;
             let serial = match opened {
                 Ok(Ok(serial)) => *serial,
-                Ok(Err(_)) | Err(_) => return Err(late().into()),
+                Ok(Err(_)) | Err(_) => return Err(late()),
             };
             if serial != Some(peer.serial) {
                 return Err(PeerError::Closed { name: peer.name() }.into());

@@ -33,8 +33,12 @@ impl Shared {
     }
 
     fn start(&self) -> Journal {
+        self.start_with(Duration::from_secs(60))
+    }
+
+    fn start_with(&self, patience: Duration) -> Journal {
         let length = self.disk().file.len() as u64;
-        Journal::start(self.clone(), Memory::default(), length).unwrap()
+        Journal::start(self.clone(), Memory::default(), length, patience).unwrap()
     }
 
     /// What a controller finds that starts now.
@@ -111,6 +115,34 @@ fn settled(number: u64, outcome: Outcome) -> Entry {
 fn rings(memory: &Memory) -> usize {
     let record: Option<&Record> = memory.processes.get(&process());
     record.map_or(0, |record| record.desired.ports.len())
+}
+
+/// A disk does not answer until this is dropped.
+struct Hanging(Option<(std::sync::mpsc::Sender<()>, JoinHandle<()>)>);
+
+impl Hanging {
+    fn new(disk: &Shared) -> Self {
+        let ((holds, held), (release, released)) = (channel(), channel());
+        let disk = disk.clone();
+        let thread = std::thread::spawn(move || {
+            let disk = disk.disk();
+            holds.send(()).unwrap();
+            // The other end is dropped.
+            released.recv().unwrap_err();
+            drop(disk);
+        });
+        held.recv().unwrap();
+        Self(Some((release, thread)))
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        if let Some((release, thread)) = self.0.take() {
+            drop(release);
+            thread.join().unwrap();
+        }
+    }
 }
 
 const MUCH: usize = 16 << 20;
@@ -226,4 +258,54 @@ async fn the_file_stays_small() {
     assert!(length <= COMPACT_FROM + 4096, "{length} bytes");
     assert_eq!(disk.replayed().processes, memory.processes);
     assert_eq!(rings(&memory), 7);
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_answer_holds_up_nobody_and_what_was_refused_counts_for_nothing() {
+    let disk = Shared::with(MUCH);
+    let journal = disk.start_with(Duration::from_millis(100));
+    journal.write(vec![add(0, 0)], true).await.unwrap();
+    {
+        let _hanging = Hanging::new(&disk);
+        let refused = async |number| {
+            let error = journal.write(vec![add(number, 1)], true).await.unwrap_err();
+            assert!(
+                error.to_string().contains("has not answered for"),
+                "{error}"
+            );
+        };
+        refused(1).await;
+        let begun = Instant::now();
+        refused(2).await;
+        assert!(begun.elapsed() < Duration::from_millis(100), "at once");
+        // What has happened is kept until the disk is back.
+        let outcome = vec![settled(0, Outcome::Done)];
+        journal.write(outcome, false).await.unwrap();
+        journal.answers().unwrap_err();
+    }
+    // Not before the thread is back, which then finds that nobody waits for the first.
+    while journal.answers().is_err() {
+        tokio::task::yield_now().await;
+    }
+    journal.write(vec![add(3, 3)], true).await.unwrap();
+    journal.write(vec![], false).await.unwrap();
+    assert_eq!(*journal.memory(), disk.replayed());
+    let record = &disk.replayed().processes[&process()];
+    assert_eq!(record.pending.len(), 1, "the last alone: {record:?}");
+    assert_eq!(rings(&disk.replayed()), 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_went_away_has_changed_nothing() {
+    let disk = Shared::with(MUCH);
+    let journal = disk.start();
+    {
+        let _hanging = Hanging::new(&disk);
+        let mut gone = Box::pin(journal.write(vec![add(0, 0)], true));
+        assert!(polled_once(gone.as_mut()).is_none());
+    }
+    journal.write(vec![add(1, 1)], true).await.unwrap();
+    journal.write(vec![], false).await.unwrap();
+    let pending = &disk.replayed().processes[&process()].pending;
+    assert_eq!(pending.iter().map(|p| p.number).collect::<Vec<_>>(), [1]);
 }
