@@ -11,8 +11,8 @@ use sys::seccomp::Sockets;
 use crate::Config;
 
 /// Gives up capabilities and files beside those of `config` and `token`, for the calling thread and those that it will start: to be
-/// called before the controller starts. What cannot be given up is said, and no reason not to start.
-pub fn before_start(config: &Config, token: Option<&Path>) {
+/// called when its ports are open, before it serves. What cannot be given up is said, and no reason not to start.
+pub fn before_serving(config: &Config, token: Option<&Path>) {
     let tls = config.tls.iter().flat_map(|t| [&t.certificate, &t.key]);
     let mut read: Vec<PathBuf> = tls.cloned().chain(token.map(Path::to_owned)).collect();
     let mut write: Vec<PathBuf> = config.state.iter().cloned().collect();
@@ -22,7 +22,7 @@ pub fn before_start(config: &Config, token: Option<&Path>) {
     for folder in &write {
         let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     }
-    let mut keep = Capability::NET_BIND_SERVICE.bit();
+    let mut keep = 0;
     if read.iter().chain(&write).any(|p| sys::owner::is_foreign(p)) {
         keep |= Capability::DAC_OVERRIDE.bit();
     }
@@ -32,12 +32,11 @@ pub fn before_start(config: &Config, token: Option<&Path>) {
     }
     // What this process is, and the machine's CPUs.
     read.extend(["/proc/self".into(), config.cpu_dir.clone()]);
-    let bind = vec![config.primary_port, config.secondary_port, config.rest_port];
     let allowed = Allowed {
         read: Some(read),
         write,
         connect: Vec::new(),
-        bind,
+        bind: Vec::new(),
     };
     match sys::landlock::restrict(&allowed) {
         Ok(Strength::Whole) => log::debug!("Landlock: {allowed:?}"),
@@ -47,8 +46,8 @@ pub fn before_start(config: &Config, token: Option<&Path>) {
     }
 }
 
-/// Gives up system calls, for the whole process: to be called when the controller listens.
-pub fn after_start() {
+/// Gives up system calls, for the whole process: to be called when the controller serves.
+pub fn when_serving() {
     match sys::seccomp::confine(Sockets::None) {
         Ok(true) => {}
         Ok(false) => log::warn!("this kernel has no seccomp: system calls are not confined"),

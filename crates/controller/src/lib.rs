@@ -24,6 +24,6 @@ mod watcher;
 
 pub use config::{Config, Limits};
 pub use protocol::token::{Token, TokenError};
-pub use server::{Controller, StartError};
+pub use server::{Controller, Doors, StartError};
 pub use state::{JournalContents, StateError, read_journal};
 pub use tls::{TlsError, TlsFiles};

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
 use crate::listener::{Door, accept};
@@ -95,12 +96,24 @@ fn check_addresses(config: &Config) -> Result<IpAddr, StartError> {
     }
 }
 
-impl Controller {
-    /// Opens the listeners and serves from now on, in tasks of the current runtime.
+/// A listener, and the address that it has.
+type Bound = (TcpListener, SocketAddr);
+
+/// A controller whose listeners are open, and that serves nobody yet.
+pub struct Doors {
+    config: Config,
+    tls: Option<TlsAcceptor>,
+    primaries: Bound,
+    secondaries: Bound,
+    requests: Bound,
+}
+
+impl Doors {
+    /// Opens the listeners. Nothing is made on disk.
     ///
     /// # Errors
-    /// [`StartError`] if the address needs a token, TLS cannot be spoken, or a port or the state is in use.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    /// [`StartError`] if the address needs a token, TLS cannot be spoken, or a port is in use.
+    pub async fn open(config: Config) -> Result<Self, StartError> {
         let process_bind = check_addresses(&config)?;
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let listen = async |bind, port, what, option| {
@@ -115,12 +128,37 @@ impl Controller {
             let bound = listener.local_addr().map_err(failed)?;
             Ok::<_, StartError>((listener, bound))
         };
-        let (primaries, primary) =
-            listen(process_bind, config.primary_port, "for the primary", "-p").await?;
-        let (secondaries, secondary) =
-            listen(process_bind, config.secondary_port, "for secondaries", "-s").await?;
-        let (requests, rest) = listen(config.bind, config.rest_port, "for REST", "-a").await?;
+        let primary = listen(process_bind, config.primary_port, "for the primary", "-p");
+        let primaries = primary.await?;
+        let secondary = listen(process_bind, config.secondary_port, "for secondaries", "-s");
+        let secondaries = secondary.await?;
+        let requests = listen(config.bind, config.rest_port, "for REST", "-a").await?;
+        Ok(Self {
+            config,
+            tls,
+            primaries,
+            secondaries,
+            requests,
+        })
+    }
 
+    /// As it was told.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Serves from now on, in tasks of the current runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] if the state cannot be used.
+    pub fn serve(self) -> Result<Controller, StartError> {
+        let Self {
+            config,
+            tls,
+            primaries: (primaries, primary),
+            secondaries: (secondaries, secondary),
+            requests: (requests, rest),
+        } = self;
         let state = State::open(config.state.as_deref())?;
         let table = Arc::new(Table::default());
         let limits = config.limits;
@@ -147,7 +185,7 @@ impl Controller {
             // A dropped sender means the same as one that sends.
             let _ = stopped.await;
         }));
-        Ok(Self {
+        Ok(Controller {
             config,
             table,
             primary,
@@ -156,6 +194,16 @@ impl Controller {
             tasks,
             stop_rest,
         })
+    }
+}
+
+impl Controller {
+    /// Opens the listeners and serves from now on, in tasks of the current runtime.
+    ///
+    /// # Errors
+    /// As of [`Doors::open`] and [`Doors::serve`].
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Doors::open(config).await?.serve()
     }
 
     /// Where the primary connects.

@@ -40,7 +40,14 @@ fn a_port_in_use_is_one_clear_line() {
             .position(|argument| *argument == option)
             .unwrap();
         arguments.drain(at..at + 2);
-        let output = spp_ctl(&arguments).output().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let output = spp_ctl(&arguments)
+            .arg("--state-dir")
+            .arg(&state)
+            .output()
+            .unwrap();
+        assert!(!state.exists(), "a folder was left behind");
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert_eq!(text.lines().count(), 1, "{text}");
@@ -58,7 +65,13 @@ fn a_port_in_use_is_one_clear_line() {
 #[test]
 fn other_addresses_than_loopback_are_refused_without_a_token() {
     for address in ["0.0.0.0", "192.0.2.1", "::"] {
-        let output = spp_ctl(&["-b", address]).output().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let output = spp_ctl(&["-b", address, "--state-dir"])
+            .arg(&state)
+            .output()
+            .unwrap();
+        assert!(!state.exists(), "a folder was left behind");
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(

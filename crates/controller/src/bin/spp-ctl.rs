@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use controller::{Config, Controller, TlsFiles, Token, confine};
+use controller::{Config, Doors, TlsFiles, Token, confine};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Time in which a connection that a process had begun before it ended is seen to be closed.
@@ -148,18 +148,20 @@ fn run(options: Options) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
         let mut farewell = signal(SignalKind::user_defined1()).context("cannot catch SIGUSR1")?;
+        // A folder is made for a controller that has its ports only.
+        let doors = Doors::open(config).await?;
         if options.no_confine {
             log::warn!(
                 "not confined (--no-confine): who breaks into this process has all its rights"
             );
         } else {
-            confine::before_start(&config, options.token_file.as_deref());
+            confine::before_serving(doors.config(), options.token_file.as_deref());
         }
-        let controller = Controller::start(config).await?;
+        let controller = doors.serve()?;
         // A confined one could not reach its supervisor any more.
         sys::proc::sd_notify("READY=1")?;
         if !options.no_confine {
-            confine::after_start();
+            confine::when_serving();
         }
         log::info!(
             "listening: primary {}, secondaries {}, REST {}",
