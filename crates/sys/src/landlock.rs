@@ -7,7 +7,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, outside};
 
 /// The newest rights that are asked for; of those that the kernel does not know, nothing is restricted.
 const NEWEST: ABI = ABI::V6;
@@ -39,26 +39,36 @@ pub enum Strength {
 /// The version of Landlock that the kernel has and has switched on; `None` if it has none.
 #[must_use]
 pub fn version() -> Option<u32> {
+    u32::try_from(ask_version())
+        .ok()
+        .filter(|version| *version > 0)
+}
+
+/// The version, or -1 with an error of the system.
+fn ask_version() -> i64 {
     /// `LANDLOCK_CREATE_RULESET_VERSION`
     const ASK: u32 = 1;
     // SAFETY: asked for the version, the call reads no memory and makes nothing.
-    let ret = unsafe {
+    unsafe {
         nix::libc::syscall(
             nix::libc::SYS_landlock_create_ruleset,
             std::ptr::null::<u8>(),
             0usize,
             ASK,
         )
-    };
-    u32::try_from(ret).ok().filter(|version| *version > 0)
+    }
 }
 
 /// Restricts the calling thread to what is `allowed`. It may no longer signal processes that are not restricted with it, nor reach
 /// their abstract sockets, unless its supervisor listens on one.
 ///
 /// # Errors
-/// The kernel refuses what it says it knows.
+/// Whoever started this process does not let it confine itself, or the kernel refuses what it says it knows.
 pub fn restrict(allowed: &Allowed) -> Result<Strength> {
+    if ask_version() < 0 {
+        outside::absent("landlock_create_ruleset")?;
+        return Ok(Strength::None);
+    }
     let restricted = rules(allowed)
         .map_err(|e| Error::call("confine this process by Landlock", std::io::Error::other(e)))?;
     Ok(match restricted {

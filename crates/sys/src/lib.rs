@@ -19,6 +19,7 @@ pub mod landlock;
 pub mod leash;
 pub mod lock;
 pub mod offload;
+mod outside;
 pub mod owner;
 pub mod packets;
 pub mod pci;

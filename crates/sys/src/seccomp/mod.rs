@@ -14,7 +14,7 @@ use seccompiler::{
     SeccompRule, apply_filter_all_threads,
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, outside};
 
 /// Which sockets a confined process can still make. Those that it has, it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +35,9 @@ const TYPING: [u64; 2] = [0x5412, 0x541c];
 /// has no seccomp: then nothing has changed.
 ///
 /// # Errors
-/// The kernel refuses; filters may be in force then.
+/// Whoever started this process does not let it confine itself. The kernel refuses; filters may be in force then.
 pub fn confine(sockets: Sockets) -> Result<bool> {
-    if !is_available() {
+    if !is_available()? {
         return Ok(false);
     }
     // The first filter permits no further one.
@@ -47,7 +47,7 @@ pub fn confine(sockets: Sockets) -> Result<bool> {
 }
 
 /// Whether the kernel has filters.
-fn is_available() -> bool {
+fn is_available() -> Result<bool> {
     let action = libc::SECCOMP_RET_ERRNO;
     // SAFETY: asks for an action that the kernel may know; it reads that number and changes nothing.
     let ret = unsafe {
@@ -58,7 +58,10 @@ fn is_available() -> bool {
             &raw const action,
         )
     };
-    ret == 0
+    match ret {
+        0 => Ok(true),
+        _ => outside::absent("seccomp").map(|()| false),
+    }
 }
 
 fn install(program: &BpfProgram) -> Result<()> {
