@@ -135,7 +135,7 @@ fn main() -> ExitCode {
         })
     });
     match run {
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(_) => process::ended(),
         Err(e) => process::fail("spp-nfv", &e),
     }
 }

@@ -36,7 +36,7 @@ fn start() -> Result<bool, Error> {
 
 fn main() -> ExitCode {
     match start() {
-        Ok(true) => ExitCode::SUCCESS,
+        Ok(true) => process::ended(),
         Ok(false) => ExitCode::FAILURE,
         Err(e) => process::fail("spp-pcap", &e),
     }

@@ -9,7 +9,7 @@ use protocol::reply::ProcessKind;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match process::components::run(ProcessKind::Vf, &args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => process::ended(),
         Err(e) => process::fail("spp-vf", &e),
     }
 }

@@ -42,6 +42,17 @@ fn replace(panel: &mut Panel, old: &str) -> Duration {
     begin.elapsed()
 }
 
+/// Exit status of who was asked to leave (`EX_TEMPFAIL`).
+const LEFT: i32 = 75;
+
+/// The process ended because it was asked to.
+#[track_caller]
+fn assert_left(panel: &mut Panel, id: u32) {
+    let status = panel.nfv(id).wait_exit(LIMIT);
+    assert_eq!(status.code(), Some(LEFT), "nfv {id}");
+    panel.kill_nfv(id);
+}
+
 #[test]
 fn a_new_primary_has_the_old_ones_secondaries_leave_and_everything_comes_back() {
     let mut panel = small().nfv_on(2, cpu(0)).start();
@@ -68,8 +79,8 @@ fn a_new_primary_has_the_old_ones_secondaries_leave_and_everything_comes_back() 
     wait_carries(&panel, 1, "nullpmd:1");
 
     let first = replace(&mut panel, &old);
-    // Not launched: it left, with success, and whoever started it starts it again.
-    panel.stop_nfv(2);
+    // Not launched: it left, and said so to whoever started it, who starts it again.
+    assert_left(&mut panel, 2);
     panel.start_nfv(2);
     wait_until("its patch to be back", LIMIT, || {
         panel.patches(2) == [("ring:2".to_owned(), "ring:3".to_owned())]
@@ -87,7 +98,7 @@ fn a_new_primary_has_the_old_ones_secondaries_leave_and_everything_comes_back() 
     panel.kill_primary();
     wait_gone(&panel);
     let second = replace(&mut panel, &old);
-    panel.stop_nfv(2);
+    assert_left(&mut panel, 2);
     println!("packets flow at most {first:?} and {second:?} after the command");
     assert!(first.min(second) < Duration::from_secs(2));
     panel.ok("wait nfv 4");
@@ -118,7 +129,7 @@ fn who_does_not_leave_is_named_or_killed() {
     panel.start_primary_with(&["--replace=kill"]);
     assert!(!panel.nfv(1).wait_exit(LIMIT).success());
     panel.kill_nfv(1);
-    panel.stop_nfv(2);
+    assert_left(&mut panel, 2);
     panel.start_nfv(1);
     wait_until("its patch to be back", LIMIT, || {
         panel.patches(1) == [("ring:0".to_owned(), "ring:1".to_owned())]

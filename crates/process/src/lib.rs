@@ -69,6 +69,15 @@ pub enum Error {
 /// Version of SPP.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Exit status of a secondary that left because a new primary asked it to (`EX_TEMPFAIL` of `sysexits.h`): it may be started again.
+pub const LEFT: u8 = 75;
+
+/// Exit status of a process that ended as it was told: 0, or [`LEFT`].
+#[must_use]
+pub fn ended() -> std::process::ExitCode {
+    std::process::ExitCode::from(if watch::was_asked_to_leave() { LEFT } else { 0 })
+}
+
 /// Prints an error as the last words of a process that could not start.
 pub fn fail(program: &str, error: &Error) -> std::process::ExitCode {
     eprintln!("{program}: {error}");

@@ -4,7 +4,7 @@
 //! of its workers. A worker whose rounds stand still is stuck if the kernel says that it was held, waits elsewhere than at its
 //! bell, or computes all the same. One that rests is not, nor is one that gets no CPU.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,6 +18,15 @@ use registry::leave;
 use sys::thread::Look;
 
 use crate::{Error, threads};
+
+/// Whether a new primary asked this process to leave.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a new primary asked this process to leave, which has ended it or is about to.
+#[must_use]
+pub fn was_asked_to_leave() -> bool {
+    ASKED.load(Relaxed)
+}
 
 /// Time between two signs of life.
 const STEP: Duration = Duration::from_millis(100);
@@ -152,7 +161,6 @@ impl Watch {
         let (watched, beating) = (workers.clone(), lcores.clone());
         let thread = threads::spawn("spp-watch", move || {
             let mut last = Instant::now();
-            let mut asked = false;
             loop {
                 let pulses = &area.layout().pulses;
                 let now = dpdk::tsc();
@@ -161,10 +169,10 @@ impl Watch {
                 }
                 look_at(&area, &mut lock(&watched), last.elapsed(), stall);
                 last = Instant::now();
-                if let (Some((folder, incarnation)), false) = (&ours, asked)
+                if let (Some((folder, incarnation)), false) = (&ours, was_asked_to_leave())
                     && leave::is_asked(folder, *incarnation)
                 {
-                    asked = true;
+                    ASKED.store(true, Relaxed);
                     match sys::signal::end_ourselves() {
                         Ok(()) => log::info!("a new primary asks this process to leave"),
                         Err(e) => log::error!("a new primary asks this process to leave: {e}"),

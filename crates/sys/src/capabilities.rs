@@ -130,7 +130,10 @@ pub fn keep_only(wanted: u64) -> Result<u64> {
         permitted: now.permitted & wanted,
         inheritable: now.inheritable & wanted,
     };
-    set_capabilities(None, left).map_err(failed)?;
+    // A unit of systemd may forbid the call to who has nothing to drop.
+    if left != now {
+        set_capabilities(None, left).map_err(failed)?;
+    }
     Ok(left.permitted.bits())
 }
 

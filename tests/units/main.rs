@@ -1,6 +1,8 @@
-//! The units for systemd.
+//! The units for systemd: as files, and as a systemd runs them.
 
 #![allow(clippy::expect_used, clippy::panic)]
+
+mod running;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -12,14 +14,17 @@ const EXPOSED: [(&str, &str); 3] = [("spp-ctl", "20"), ("@", "40"), ("spp-primar
 
 /// The units as they are installed, with the programs that were built.
 fn units(folder: &TempDir) -> Vec<PathBuf> {
+    write_units(folder, machine::bin_dir().to_str().expect("text"))
+}
+
+/// The units as they are installed, with programs in a folder.
+fn write_units(folder: &TempDir, programs: &str) -> Vec<PathBuf> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd");
     let mut units = Vec::new();
     for entry in std::fs::read_dir(source).expect("the units").flatten() {
         let text = std::fs::read_to_string(entry.path()).expect("a unit");
-        let programs = machine::bin_dir();
         let path = folder.path().join(entry.file_name());
-        let text = text.replace("@BINDIR@", programs.to_str().expect("text"));
-        std::fs::write(&path, text).expect("a unit");
+        std::fs::write(&path, text.replace("@BINDIR@", programs)).expect("a unit");
         units.push(path);
     }
     units.sort();
@@ -103,7 +108,8 @@ fn programs_accept_what_they_are_started_with() {
         assert!(said.status.success(), "{line}: {said:?}");
         let help = String::from_utf8_lossy(&said.stdout);
         let set = text.lines().filter_map(|l| l.strip_prefix("Environment="));
-        for variable in set.flat_map(|l| l.split(' ')) {
+        let ours = |variable: &&str| variable.starts_with("SPP_");
+        for variable in set.flat_map(|l| l.split(' ')).filter(ours) {
             let (name, _) = variable.split_once('=').expect("a variable");
             assert!(help.contains(&format!("[env: {name}=")), "{name}: {help}");
         }
