@@ -49,6 +49,19 @@ wait_for() {
     done
 }
 
+# Whether the kernel gives each session its share of a CPU, rather than each thread.
+SPP_AUTOGROUP=/proc/sys/kernel/sched_autogroup_enabled SPP_AUTOGROUP_WAS=
+
+# autogroup_off: what is started from now on is scheduled thread by thread, where that may be changed (docs/testing.md says why);
+# autogroup_back: as it was before. To be called when the script ends.
+autogroup_off() {
+    [ "$(cat "$SPP_AUTOGROUP" 2>/dev/null)" = 1 ] || return 0
+    if echo 0 2>/dev/null >"$SPP_AUTOGROUP"; then SPP_AUTOGROUP_WAS=1; fi
+}
+autogroup_back() {
+    [ -z "$SPP_AUTOGROUP_WAS" ] || echo "$SPP_AUTOGROUP_WAS" >"$SPP_AUTOGROUP"
+}
+
 huge_total() { cat "$SPP_HUGE_SYS/nr_hugepages" 2>/dev/null || printf '0\n'; }
 huge_free() { cat "$SPP_HUGE_SYS/free_hugepages" 2>/dev/null || printf '0\n'; }
 

@@ -45,6 +45,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 say "build"
 cargo build -q --workspace --bins
 export SPP_SOAK_SECONDS=$SECONDS_WANTED
+trap autogroup_back EXIT
+autogroup_off
 if [ "$WHAT" = capture ]; then
     say "capture for $SECONDS_WANTED s at $RATE packets a second"
     SPP_SOAK_RATE=$RATE cargo test -q --workspace --test capture under_load -- --nocapture

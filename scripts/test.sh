@@ -43,7 +43,7 @@ PASSED=0 FAILED=0 FAILURES=() SKIPPED=()
 WORK=$(mktemp -d)
 # Tests that cannot run here write a line into it: name and reason. They count as skipped, not as passed.
 export SPP_SKIPPED=$WORK/skipped
-trap 'rm -rf "$WORK"' EXIT
+trap 'rm -rf "$WORK"; autogroup_back' EXIT
 
 # timed NAME COMMAND...: runs a stage, prints how long it took, returns the command's status.
 timed() {
@@ -172,6 +172,7 @@ if [ ${#ONLY[@]} -eq 0 ]; then
     check_dependencies
     check_miri
 fi
+autogroup_off
 status=0
 timed "tests" run_tests "${ONLY[@]}" || status=$?
 count_tests "$WORK/tests.log" "$status"
