@@ -1,11 +1,13 @@
 //! The controller and the primary as victims: workers do not need them.
 
 use std::process::Command;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use testbed::machine::{self, cpu};
 use testbed::{Panel, Proc, http, proc, wait_for, wait_until};
 
+use crate::held::Held;
 use crate::load::{Load, assert_whole};
 use crate::{LIMIT, carry, small, status, wait_carries};
 
@@ -84,6 +86,41 @@ fn a_stopped_controller_stops_no_packet() {
     kill("-CONT", &pid);
     panel.ok("nfv 1 patch ring:0 ring:2");
     assert_whole(&Load::start(&panel, 9, 0, 2, "--count 100").wait());
+    panel.finish();
+}
+
+#[test]
+fn a_disk_and_a_process_that_hang_keep_nobody_waiting_for_both() {
+    let mut panel = small().nfv_on(1, cpu(0)).start();
+    let worker = panel.nfv(1).pid().to_string();
+    let thread = controller(&panel).parse().expect("a process id");
+    let refused = |line: &str| {
+        let begin = Instant::now();
+        let told = panel.refused(line);
+        println!("{:?}: {told}", begin.elapsed());
+        (told, begin.elapsed())
+    };
+    let disk = Held::thread(thread, "spp-journal");
+    let (told, took) = refused("nfv 1 add nullpmd:1");
+    assert!(told.contains("the disk has not answered for 5 s"), "{told}");
+    assert!(took < Duration::from_secs(7), "{took:?}");
+    drop(disk);
+    assert!(panel.detail(1).ports.is_empty(), "nothing is changed");
+
+    // It answers so late that a whole limit for the process would be more than the caller has.
+    let disk = Held::thread(thread, "spp-journal");
+    let (told, took) = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| refused("nfv 1 add nullpmd:1"));
+        sleep(Duration::from_secs(4));
+        kill("-STOP", &worker);
+        drop(disk);
+        asked.join().expect("a refusal")
+    });
+    assert!(told.contains("did not answer within 2.5s"), "{told}");
+    assert!(took < Duration::from_millis(8500), "{took:?}");
+    kill("-CONT", &worker);
+    // It took the command, and is found to have.
+    panel.ok("nfv 1 patch nullpmd:1 ring:1");
     panel.finish();
 }
 

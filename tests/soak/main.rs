@@ -147,7 +147,8 @@ impl Scene {
         let begun = Instant::now();
         let finished = self.panel.spp(&words);
         let took = begun.elapsed();
-        assert!(took < PATIENCE, "{line} took {took:?}");
+        let told = &finished.output;
+        assert!(took < PATIENCE, "{line} took {took:?}: {told}");
         let before = self.model.clone();
         let expected = self.model.change(id, &change);
         let (success, output) = (finished.status.success(), finished.output);

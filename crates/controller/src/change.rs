@@ -2,15 +2,20 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::command::Change;
 use protocol::verdict::{Verdict, judge};
 use serde_json::Value;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::original;
 use crate::peer::{Peer, PeerError};
 use crate::rest::{Answer, RestError, Shared};
 use crate::state::{Outcome, What, clear_doubts, name_of};
+
+/// Waits this long for what has happened to be in the journal before it is answered.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// Sends `command` and gives the reply, if the process did what it says.
 pub(crate) async fn ask(shared: &Shared, peer: &Peer, command: &str) -> Answer<Value> {
@@ -18,6 +23,10 @@ pub(crate) async fn ask(shared: &Shared, peer: &Peer, command: &str) -> Answer<V
         "status" | "_detail" => shared.limits.status,
         _ => shared.limits.command,
     };
+    ask_within(peer, command, limit).await
+}
+
+async fn ask_within(peer: &Peer, command: &str, limit: Duration) -> Answer<Value> {
     let reply = peer.ask(command, limit).await?;
     match judge(command, &reply) {
         Verdict::Done(value) | Verdict::Document(value) => Ok(value),
@@ -61,12 +70,12 @@ pub(crate) async fn make(shared: &Shared, peer: &Peer, change: &Change) -> Answe
 /// Sends `change`, and writes nothing down.
 pub(crate) async fn send(shared: &Shared, peer: &Peer, change: &Change) -> Answer<Value> {
     original::check(shared, peer, change).await?;
-    tell(shared, peer, &change.to_string()).await
+    tell(peer, &change.to_string(), shared.limits.command).await
 }
 
 /// Sends what changes something.
-async fn tell(shared: &Shared, peer: &Peer, command: &str) -> Answer<Value> {
-    let answer = ask(shared, peer, command).await;
+async fn tell(peer: &Peer, command: &str, limit: Duration) -> Answer<Value> {
+    let answer = ask_within(peer, command, limit).await;
     // Also after a refusal: what it did until then is told to those who follow the events.
     peer.touch();
     answer
@@ -93,14 +102,21 @@ where
     })
 }
 
-/// Sends a command that is in the journal before it goes out, and settled after its reply.
+/// Sends a command that is in the journal before it goes out, and settled after its reply. All waits together, for its turn, for the
+/// disk and for the process, are one and a half times that for a command, and a second.
 async fn kept(shared: &Shared, peer: &Peer, what: What, command: &str) -> Answer<Value> {
-    let state = &shared.state;
-    let _held = state.wait_turn(peer, shared.limits.command).await?;
-    clear_doubts(shared, peer).await?;
+    let limit = shared.limits.command;
+    let end = Instant::now() + limit;
+    let left = || end.saturating_duration_since(Instant::now());
+    let held = shared.state.wait_turn(peer, end).await?;
+    timeout_at(end, clear_doubts(shared, peer))
+        .await
+        .map_err(|_| peer.not_responding(limit))??;
     let ends = what == What::Exit;
-    let numbers = state.intend(vec![(name_of(peer), what)]).await?;
-    let reply = tell(shared, peer, command).await;
+    let intents = vec![(name_of(peer), what)];
+    let numbers = shared.state.intend(intents, left()).await?;
+    // However long the others took: the process has time for its answer.
+    let reply = tell(peer, command, left().max(limit / 2)).await;
     let outcome = match &reply {
         Ok(_) => Outcome::Done,
         Err(RestError::Peer(PeerError::Closed { .. })) if ends => Outcome::Done,
@@ -111,7 +127,14 @@ async fn kept(shared: &Shared, peer: &Peer, what: What, command: &str) -> Answer
         Err(_) => Outcome::Failed,
     };
     let outcomes = numbers.into_iter().map(|number| (number, outcome));
-    state.settle(outcomes.collect()).await;
+    let (outcomes, shared) = (outcomes.collect(), shared.clone());
+    // Nobody else changes the process before that.
+    let settling = tokio::spawn(async move {
+        shared.state.settle(outcomes).await;
+        drop(held);
+    });
+    // If the disk hangs, it is settled later.
+    let _ = timeout(SETTLING, settling).await;
     reply
 }
 

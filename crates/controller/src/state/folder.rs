@@ -273,7 +273,7 @@ mod tests {
         let opened = open(path).unwrap();
         let journal =
             Journal::start(opened.folder, opened.memory, opened.length, PATIENCE).unwrap();
-        journal.write(vec![entry], true).await.unwrap();
+        journal.commit(vec![entry], PATIENCE).await.unwrap();
     }
 
     fn names(path: &Path) -> Vec<String> {

@@ -120,24 +120,47 @@ impl Journal {
         let since = *unpoisoned(&self.waiting);
         match since.map(|since| since.elapsed()) {
             Some(time) if time >= self.patience => Err(JournalError(format!(
-                "the disk has not answered for {} s",
-                time.as_secs_f64().round()
+                "the disk has not answered for {}",
+                shown(time)
             ))),
             _ => Ok(()),
         }
     }
 
-    /// Writes entries; `durable` waits until they are on disk. Others survive the end of this
-    /// program at once, and are on disk a little later; they are kept even if the disk is full.
-    /// If the disk does not answer in time, these are kept until it does, and durable ones count for nothing.
+    /// Writes entries and waits until they are on disk, for `limit` at most and never longer than for a disk at all.
     ///
     /// # Errors
-    /// [`JournalError`] only for durable ones; then they count for nothing.
-    pub async fn write(&self, entries: Vec<Entry>, durable: bool) -> Result<(), JournalError> {
+    /// [`JournalError`]: then they count for nothing.
+    pub async fn commit(&self, entries: Vec<Entry>, limit: Duration) -> Result<(), JournalError> {
+        self.answers()?;
+        let limit = limit.min(self.patience);
+        let hangs = || {
+            let error = JournalError(format!("the disk has not answered for {}", shown(limit)));
+            log::error!("{error}");
+            error
+        };
+        let written = self.write(entries, true, limit).await?;
+        written.unwrap_or_else(|| Err(hangs()))
+    }
+
+    /// Writes what has happened: it survives the end of this program at once, is on disk a little later, and is kept even if the
+    /// disk is full. If the disk does not answer in time, it is kept until it does.
+    ///
+    /// # Errors
+    /// [`JournalError`] if nothing is written any more.
+    pub async fn note(&self, entries: Vec<Entry>) -> Result<(), JournalError> {
+        let written = self.write(entries, false, self.patience).await?;
+        written.unwrap_or(Ok(()))
+    }
+
+    /// Hands entries to the thread; `None` if it had no answer within `limit`.
+    async fn write(
+        &self,
+        entries: Vec<Entry>,
+        durable: bool,
+        limit: Duration,
+    ) -> Result<Option<Result<(), JournalError>>, JournalError> {
         let ended = || JournalError("its thread has ended".to_owned());
-        if durable {
-            self.answers()?;
-        }
         let (answer, mut written) = oneshot::channel();
         let job = Job {
             entries,
@@ -146,24 +169,18 @@ impl Journal {
         };
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(job).map_err(|_| ended())?;
-        if let Ok(written) = timeout(self.patience, &mut written).await {
-            return written.unwrap_or_else(|_| Err(ended()));
+        if let Ok(written) = timeout(limit, &mut written).await {
+            return Ok(Some(written.unwrap_or_else(|_| Err(ended()))));
         }
         // From now on the thread finds that nobody waits any more.
         written.close();
-        match written.try_recv() {
-            Ok(written) => written,
-            Err(_) if !durable => Ok(()),
-            Err(_) => {
-                let error = JournalError(format!(
-                    "the disk has not answered for {} s",
-                    self.patience.as_secs_f64()
-                ));
-                log::error!("{error}");
-                Err(error)
-            }
-        }
+        Ok(written.try_recv().ok())
     }
+}
+
+/// A time in seconds, as exact as somebody reads it.
+fn shown(time: Duration) -> String {
+    format!("{} s", (time.as_secs_f64() * 10.0).round() / 10.0)
 }
 
 impl Drop for Journal {

@@ -144,9 +144,9 @@ impl State {
     /// Waits until the process has its state and nobody else changes it.
     ///
     /// # Errors
-    /// If that takes longer than `limit`, or another connection has taken its place.
-    pub async fn wait_turn(&self, peer: &Peer, limit: Duration) -> Result<Held, RestError> {
-        let deadline = Instant::now() + limit;
+    /// If that takes longer than until `deadline`, or another connection has taken its place.
+    pub async fn wait_turn(&self, peer: &Peer, deadline: Instant) -> Result<Held, RestError> {
+        let limit = deadline.saturating_duration_since(Instant::now());
         let turn = self.turn(name_of(peer));
         // Who has the turn may wait for the disk, not for the process.
         let late = || match self.journal.as_ref().map(Journal::answers) {
@@ -170,7 +170,7 @@ impl State {
         Ok(Held { _busy: busy })
     }
 
-    /// Writes what is about to be done to processes, with one fsync; gives the numbers to
+    /// Writes what is about to be done to processes, with one fsync, within `limit`; gives the numbers to
     /// [`State::settle`] them by.
     ///
     /// # Errors
@@ -178,6 +178,7 @@ impl State {
     pub async fn intend(
         &self,
         intents: Vec<(ProcessName, What)>,
+        limit: Duration,
     ) -> Result<Vec<(ProcessName, u64)>, JournalError> {
         let mut numbers = Vec::with_capacity(intents.len());
         let mut entries = Vec::with_capacity(intents.len());
@@ -191,7 +192,7 @@ impl State {
             });
         }
         if let Some(journal) = &self.journal {
-            journal.write(entries, true).await?;
+            journal.commit(entries, limit).await?;
         }
         Ok(numbers)
     }
@@ -208,7 +209,7 @@ impl State {
 
     async fn note(&self, entries: Vec<Entry>) {
         if let Some(journal) = &self.journal
-            && let Err(error) = journal.write(entries, false).await
+            && let Err(error) = journal.note(entries).await
         {
             log::error!("{error}");
         }

@@ -7,6 +7,8 @@ use protocol::command::Change;
 use protocol::desired::{Desired, Form, Plan, ProcessName, Processes, System, plan};
 use protocol::rest::{Applied, AppliedProcess, Difference};
 
+use tokio::time::Instant;
+
 use super::restore::observed;
 use super::{Held, Outcome, What, clear_doubts, form_of, name_of};
 use crate::change;
@@ -180,7 +182,8 @@ fn find_all(
 
 /// Waits for its turn and finds out what is to be done.
 async fn prepare(shared: &Shared, peer: Arc<Peer>, desired: Desired) -> Result<Step, RestError> {
-    let held = shared.state.wait_turn(&peer, shared.limits.command).await?;
+    let end = Instant::now() + shared.limits.command;
+    let held = shared.state.wait_turn(&peer, end).await?;
     clear_doubts(shared, &peer).await?;
     let memory = shared
         .state
@@ -217,7 +220,7 @@ async fn carry_out(shared: &Shared, steps: &mut [Step]) -> Result<(), RestError>
         .iter()
         .map(|step| (step.process, What::Whole(step.wanted.clone())))
         .collect();
-    let numbers = state.intend(intents).await?;
+    let numbers = state.intend(intents, shared.limits.command).await?;
     for step in steps.iter_mut() {
         let out: Vec<Change> = step
             .plan

@@ -151,13 +151,10 @@ const MUCH: usize = 16 << 20;
 async fn an_intent_is_on_disk_before_it_is_reported_and_its_settlement_in_the_file() {
     let disk = Shared::with(MUCH);
     let journal = disk.start();
-    journal.write(vec![add(0, 0)], true).await.unwrap();
+    journal.commit(vec![add(0, 0)], PATIENCE).await.unwrap();
     let durable = disk.disk().durable.clone();
     assert_eq!(format::read(&durable).unwrap().entries, [add(0, 0)]);
-    journal
-        .write(vec![settled(0, Outcome::Done)], false)
-        .await
-        .unwrap();
+    journal.note(vec![settled(0, Outcome::Done)]).await.unwrap();
     assert_eq!(rings(&disk.replayed()), 1);
     assert_eq!(*journal.memory(), disk.replayed());
     drop(journal);
@@ -173,7 +170,7 @@ async fn many_share_one_fsync() {
         // The thread takes what lies there together while the disk is held.
         let held = disk.disk();
         let mut waiting: Vec<_> = (0..100)
-            .map(|n| Box::pin(journal.write(vec![add(n, n as u16)], true)))
+            .map(|n| Box::pin(journal.commit(vec![add(n, n as u16)], PATIENCE)))
             .collect();
         for write in &mut waiting {
             assert!(polled_once(write.as_mut()).is_none());
@@ -200,21 +197,18 @@ fn polled_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option
 async fn a_full_disk_refuses_changes_and_loses_no_settlement() {
     let disk = Shared::with(MUCH);
     let journal = disk.start();
-    journal.write(vec![add(0, 0)], true).await.unwrap();
+    journal.commit(vec![add(0, 0)], PATIENCE).await.unwrap();
     let full = disk.disk().file.len() + 5;
     disk.disk().room = full;
     // Its settlement does not fit: it counts all the same, and waits.
-    journal
-        .write(vec![settled(0, Outcome::Done)], false)
-        .await
-        .unwrap();
+    journal.note(vec![settled(0, Outcome::Done)]).await.unwrap();
     assert_eq!(rings(&journal.memory()), 1);
-    let error = journal.write(vec![add(1, 1)], true).await.unwrap_err();
+    let error = journal.commit(vec![add(1, 1)], PATIENCE).await.unwrap_err();
     assert!(error.to_string().contains("no storage space"), "{error}");
     assert_eq!(rings(&disk.replayed()), 0);
     assert_eq!(disk.replayed().processes[&process()].pending.len(), 1);
     disk.disk().room = MUCH;
-    journal.write(vec![add(2, 2)], true).await.unwrap();
+    journal.commit(vec![add(2, 2)], PATIENCE).await.unwrap();
     assert_eq!(rings(&disk.replayed()), 1);
     assert_eq!(*journal.memory(), disk.replayed());
 }
@@ -223,20 +217,17 @@ async fn a_full_disk_refuses_changes_and_loses_no_settlement() {
 async fn a_disk_that_fails_to_sync_is_given_a_new_file() {
     let disk = Shared::with(MUCH);
     let journal = disk.start();
-    journal.write(vec![add(0, 0)], true).await.unwrap();
+    journal.commit(vec![add(0, 0)], PATIENCE).await.unwrap();
     disk.disk().sync_fails = true;
-    let error = journal.write(vec![add(1, 1)], true).await.unwrap_err();
+    let error = journal.commit(vec![add(1, 1)], PATIENCE).await.unwrap_err();
     assert!(error.to_string().contains("does not answer"), "{error}");
     // It is refused as long as no new file can be made.
     disk.disk().replace_fails = true;
-    journal.write(vec![add(2, 2)], true).await.unwrap_err();
-    journal
-        .write(vec![settled(0, Outcome::Done)], false)
-        .await
-        .unwrap();
+    journal.commit(vec![add(2, 2)], PATIENCE).await.unwrap_err();
+    journal.note(vec![settled(0, Outcome::Done)]).await.unwrap();
     disk.disk().replace_fails = false;
     disk.disk().sync_fails = false;
-    journal.write(vec![add(3, 3)], true).await.unwrap();
+    journal.commit(vec![add(3, 3)], PATIENCE).await.unwrap();
     let replayed = disk.replayed();
     assert_eq!(rings(&replayed), 1);
     let pending = &replayed.processes[&process()].pending;
@@ -250,7 +241,7 @@ async fn the_file_stays_small() {
     for n in 0..5000 {
         let ring = (n % 7) as u16;
         let both = vec![add(n, ring), settled(n, Outcome::Done)];
-        journal.write(both, false).await.unwrap();
+        journal.note(both).await.unwrap();
     }
     let memory = journal.memory().clone();
     drop(journal);
@@ -264,11 +255,14 @@ async fn the_file_stays_small() {
 async fn a_disk_that_does_not_answer_holds_up_nobody_and_what_was_refused_counts_for_nothing() {
     let disk = Shared::with(MUCH);
     let journal = disk.start_with(Duration::from_millis(100));
-    journal.write(vec![add(0, 0)], true).await.unwrap();
+    journal.commit(vec![add(0, 0)], PATIENCE).await.unwrap();
     {
         let _hanging = Hanging::new(&disk);
         let refused = async |number| {
-            let error = journal.write(vec![add(number, 1)], true).await.unwrap_err();
+            let error = journal
+                .commit(vec![add(number, 1)], PATIENCE)
+                .await
+                .unwrap_err();
             assert!(
                 error.to_string().contains("has not answered for"),
                 "{error}"
@@ -280,15 +274,15 @@ async fn a_disk_that_does_not_answer_holds_up_nobody_and_what_was_refused_counts
         assert!(begun.elapsed() < Duration::from_millis(100), "at once");
         // What has happened is kept until the disk is back.
         let outcome = vec![settled(0, Outcome::Done)];
-        journal.write(outcome, false).await.unwrap();
+        journal.note(outcome).await.unwrap();
         journal.answers().unwrap_err();
     }
     // Not before the thread is back, which then finds that nobody waits for the first.
     while journal.answers().is_err() {
         tokio::task::yield_now().await;
     }
-    journal.write(vec![add(3, 3)], true).await.unwrap();
-    journal.write(vec![], false).await.unwrap();
+    journal.commit(vec![add(3, 3)], PATIENCE).await.unwrap();
+    journal.note(vec![]).await.unwrap();
     assert_eq!(*journal.memory(), disk.replayed());
     let record = &disk.replayed().processes[&process()];
     assert_eq!(record.pending.len(), 1, "the last alone: {record:?}");
@@ -301,11 +295,11 @@ async fn a_caller_who_went_away_has_changed_nothing() {
     let journal = disk.start();
     {
         let _hanging = Hanging::new(&disk);
-        let mut gone = Box::pin(journal.write(vec![add(0, 0)], true));
+        let mut gone = Box::pin(journal.commit(vec![add(0, 0)], PATIENCE));
         assert!(polled_once(gone.as_mut()).is_none());
     }
-    journal.write(vec![add(1, 1)], true).await.unwrap();
-    journal.write(vec![], false).await.unwrap();
+    journal.commit(vec![add(1, 1)], PATIENCE).await.unwrap();
+    journal.note(vec![]).await.unwrap();
     let pending = &disk.replayed().processes[&process()].pending;
     assert_eq!(pending.iter().map(|p| p.number).collect::<Vec<_>>(), [1]);
 }
