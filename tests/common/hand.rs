@@ -60,10 +60,9 @@ impl Hand {
     pub fn primary(&self, more: &str) -> String {
         let [p, s, r] = self.ports;
         format!(
-            "--file-prefix {} --ctl-ports {p},{s},{r} --vhost-dir {} --memory 256 {} {more}",
+            "--file-prefix {} --ctl-ports {p},{s},{r} --vhost-dir {} --memory 256 {more}",
             self.prefix,
             self.dir.path().display(),
-            testbed::panel::eal_options().join(" "),
         )
     }
 

@@ -19,14 +19,6 @@ use crate::{huge, wait_until};
 /// For a process to be ready, or to end.
 const START: Duration = Duration::from_secs(30);
 
-/// Arguments for a primary by which it hands options to EAL: those in `SPP_TEST_EAL`, blanks between them. A build with AddressSanitizer needs DPDK's
-/// memory elsewhere.
-pub fn eal_options() -> Vec<String> {
-    let line = std::env::var("SPP_TEST_EAL").unwrap_or_default();
-    let argument = |option| format!("--eal={option}");
-    line.split_whitespace().map(argument).collect()
-}
-
 /// A running panel. [`Panel::finish`], or dropping it in a test that has not failed, ends it and
 /// checks that everything ended cleanly and that nothing is left.
 pub struct Panel {
@@ -162,7 +154,6 @@ impl Panel {
         command
             .arg("--vhost-dir")
             .arg(self.vhost_dir())
-            .args(eal_options())
             .args(&self.plan.primary);
         command
     }

@@ -9,6 +9,12 @@ use super::EalError;
 
 static STARTED: AtomicBool = AtomicBool::new(false);
 
+/// Where DPDK's memory lies if nobody says: at DPDK's own choice, but in a build with AddressSanitizer (`--cfg asan`), which has its shadow there.
+const BASE: Option<&str> = match cfg!(asan) {
+    true => Some("--base-virtaddr=0x200000000000"),
+    false => None,
+};
+
 /// Calls `rte_eal_init`, once a process, with the program's name and its arguments; gives the words that EAL has left alone.
 pub(super) fn start(args: &[String]) -> Result<Vec<String>, EalError> {
     if STARTED.swap(true, Ordering::SeqCst) {
@@ -16,12 +22,15 @@ pub(super) fn start(args: &[String]) -> Result<Vec<String>, EalError> {
     }
     load_pool_operations();
     crate::log_sink::install();
+    let said = args.iter().any(|arg| arg.starts_with("--base-virtaddr"));
+    let args = args.iter().map(String::as_str);
+    let args: Vec<&str> = args.chain(BASE.filter(|_| !said)).collect();
     log::debug!("EAL arguments: {}", args.join(" "));
     let mut owned = Vec::with_capacity(args.len());
     for arg in args {
-        owned.push(CString::new(arg.as_str()).map_err(|_| EalError::Option {
+        owned.push(CString::new(arg).map_err(|_| EalError::Option {
             option: "EAL argument",
-            value: arg.clone(),
+            value: arg.to_owned(),
             reason: "contains a NUL byte".into(),
         })?);
     }
