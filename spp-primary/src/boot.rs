@@ -298,10 +298,6 @@ fn raise(
         lcores: named.iter().map(|n| n.shown).collect(),
     };
     let log_dir = options.log_dir.clone().unwrap_or_else(|| dir.join("log"));
-    let base = (
-        vec![Default::default(); estate.rings.len()],
-        vec![Default::default(); phys.len()],
-    );
     let primary = Primary {
         identity,
         console,
@@ -322,7 +318,7 @@ fn raise(
         litter: Default::default(),
         heap: Heap::watch()?,
         audit: None,
-        base,
+        base: Default::default(),
         lines: false,
         monitor: options.monitor,
         counted: Instant::now(),

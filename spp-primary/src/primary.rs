@@ -1,16 +1,16 @@
 //! What the primary does with its commands.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dpdk::ethdev::EthDev;
-use panel::Totals;
-use panel::area::{Area, Direction};
-use panel::{Board, PortCode, PortKind};
+use panel::Board;
+use panel::area::{Area, Direction, PanelTotals};
 use process::commands::Console;
-use process::devices::{FOREIGN_POOL, Phy, PortInfo, phy_totals};
+use process::devices::{FOREIGN_POOL, Phy, PortInfo};
 use process::events::{Answer, Process, Then};
 use process::ports::Plug;
 use process::report::{self, Identity};
@@ -80,8 +80,8 @@ pub struct Primary {
     pub heap: Heap,
     /// What the last audit of the pool found.
     pub audit: Option<PoolAudit>,
-    /// Counts at the last `clear`: rings, then physical ports.
-    pub base: (Vec<Totals>, Vec<Totals>),
+    /// Counts at the last `clear`.
+    pub base: PanelTotals,
     /// Whether the controller reads lines: then a reply may be longer than the original's controller takes.
     pub lines: bool,
     /// Print counters every second.
@@ -95,25 +95,13 @@ fn no_forwarder() -> Error {
 }
 
 impl Primary {
-    fn ring_counts(&self) -> Vec<Totals> {
-        (0..self.estate.rings.len())
-            .map(|i| {
-                self.estate
-                    .area
-                    .panel_totals(PortCode::new(PortKind::Ring, i as u16, 0))
-            })
-            .collect()
+    /// What rings and devices counted since the last `clear`.
+    fn counts(&self) -> PanelTotals {
+        self.estate.area.panel_totals().since(&self.base)
     }
 
-    fn phy_counts(&self) -> Vec<Totals> {
-        self.phys
-            .iter()
-            .map(|p| phy_totals(&self.estate.area, p.number, p.rx_queues.max(p.tx_queues)))
-            .collect()
-    }
-
-    fn since(now: Vec<Totals>, base: &[Totals]) -> impl Iterator<Item = Totals> {
-        now.into_iter().zip(base).map(|(t, b)| t.since(b))
+    fn ring_numbers(&self) -> Range<u16> {
+        0..self.estate.rings.len() as u16
     }
 
     fn status(&self) -> PrimaryStatus {
@@ -122,11 +110,12 @@ impl Primary {
             ports: report::port_names(&c.board),
             patches: report::patch_names(&c.board),
         });
+        let counts = self.counts();
         let phy_ports = self
             .phys
             .iter()
-            .zip(Self::since(self.phy_counts(), &self.base.1))
-            .map(|(phy, t)| {
+            .map(|phy| {
+                let t = counts.device(phy.number);
                 let mac = phy.device.info().map(|i| i.mac).unwrap_or_default();
                 PhyPortStatus {
                     id: phy.number,
@@ -146,16 +135,17 @@ impl Primary {
                 }
             })
             .collect();
-        let ring_ports = Self::since(self.ring_counts(), &self.base.0)
-            .enumerate()
-            .map(|(i, t)| RingPortStatus {
-                id: i as u16,
+        let ring = |id| {
+            let t = counts.ring(id);
+            RingPortStatus {
+                id,
                 rx: t.rx_packets,
                 rx_drop: 0,
                 tx: t.tx_packets,
                 tx_drop: t.drops.iter().sum(),
-            })
-            .collect();
+            }
+        };
+        let ring_ports = self.ring_numbers().map(ring).collect();
         let mut lcores = self.identity.lcores.clone();
         lcores.sort_unstable();
         PrimaryStatus {
@@ -206,7 +196,7 @@ impl Primary {
 
     fn change(&mut self, command: &PanelCommand) -> Result<(), Error> {
         if *command == PanelCommand::Clear {
-            self.base = (self.ring_counts(), self.phy_counts());
+            self.base = self.estate.area.panel_totals();
             if let Some(console) = &mut self.console {
                 console.board.clear();
             }
@@ -249,11 +239,9 @@ impl Primary {
 
     fn print_counters(&self) {
         print!("\x1b[2J\x1b[H");
-        for (phy, t) in self
-            .phys
-            .iter()
-            .zip(Self::since(self.phy_counts(), &self.base.1))
-        {
+        let counts = self.counts();
+        for phy in &self.phys {
+            let t = counts.device(phy.number);
             println!(
                 "Port {} - rx: {:10} tx: {:10} tx_drop: {:10}",
                 phy.number,
@@ -262,7 +250,8 @@ impl Primary {
                 t.drops.iter().sum::<u64>()
             );
         }
-        for (i, t) in Self::since(self.ring_counts(), &self.base.0).enumerate() {
+        for i in self.ring_numbers() {
+            let t = counts.ring(i);
             println!(
                 "Client {i:2} - rx: {:10} rx_drop: {:10} tx: {:10} tx_drop: {:10}",
                 t.rx_packets,

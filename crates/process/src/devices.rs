@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 
 use dpdk::ethdev::{EthDev, EthInfo};
 use dpdk::shared_struct;
-use panel::{Area, PortCode, PortKind, Totals};
+use panel::{Area, PortKind, Totals};
 use protocol::port::PortName;
 
 /// Name of the memzone.
@@ -100,32 +100,15 @@ impl PortInfo {
 
     /// Brings the counters up to date (primary).
     pub fn count(&self, area: &Area, rings: u32) {
-        for (i, stats) in self
-            .port_stats
-            .iter()
-            .enumerate()
-            .take(usize::from(self.ports.load(Relaxed)))
-        {
-            stats.set(&phy_totals(
-                area,
-                i as u16,
-                self.queues[i]
-                    .rx
-                    .load(Relaxed)
-                    .max(self.queues[i].tx.load(Relaxed)),
-            ));
+        let totals = area.panel_totals();
+        let ports = usize::from(self.ports.load(Relaxed));
+        for (i, stats) in self.port_stats.iter().enumerate().take(ports) {
+            stats.set(&totals.device(i as u16));
         }
         for (i, stats) in self.client_stats.iter().enumerate().take(rings as usize) {
-            stats.set(&area.panel_totals(PortCode::new(PortKind::Ring, i as u16, 0)));
+            stats.set(&totals.ring(i as u16));
         }
     }
-}
-
-/// Counts of all queues of a physical port over all processes.
-pub fn phy_totals(area: &Area, number: u16, queues: u16) -> Totals {
-    (0..queues.max(1))
-        .map(|q| area.panel_totals(PortCode::new(PortKind::Phy, number, q as u8)))
-        .fold(Totals::default(), |sum, t| sum.plus(&t))
 }
 
 /// In the name of a device that was added while the panel ran.

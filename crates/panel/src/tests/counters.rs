@@ -1,5 +1,7 @@
 //! Counters only rise, whatever comes and goes.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::*;
 use crate::Totals;
 use crate::area::SLOTS;
@@ -38,7 +40,7 @@ fn counters_never_go_backwards_over_more_patches_than_there_is_room_for() {
                     *before = now;
                 }
                 for (n, before) in panel.iter_mut().enumerate() {
-                    let now = bench.area.panel_totals(ring(n as u16));
+                    let now = bench.area.panel_totals().ring(n as u16);
                     assert!(
                         not_below(&now, before),
                         "ring:{n}: {before:?}, then {now:?}"
@@ -57,18 +59,54 @@ fn counters_never_go_backwards_over_more_patches_than_there_is_room_for() {
 
             // A ring's counts outlive the worker; what it held does not.
             let before: Vec<Totals> = (0..RINGS)
-                .map(|n| bench.area.panel_totals(ring(n)))
+                .map(|n| bench.area.panel_totals().ring(n))
                 .collect();
             assert!(before.iter().all(|t| t.tx_packets >= 255 && t.drops[0] > 0));
             board.end();
             bench.area.bury(1);
             let after: Vec<Totals> = (0..RINGS)
-                .map(|n| bench.area.panel_totals(ring(n)))
+                .map(|n| bench.area.panel_totals().ring(n))
                 .collect();
             assert_eq!(after, before);
             let lost = bench.area.port_totals(null(1), 0..128);
             assert_eq!(lost, Totals::default());
             assert_eq!(bench.empty(0), 255);
+        },
+    );
+}
+
+#[test]
+fn what_a_dead_worker_counted_for_a_devices_queues_is_there_once() {
+    with_eal(
+        "tests::counters::what_a_dead_worker_counted_for_a_devices_queues_is_there_once",
+        |eal, lcore| {
+            const DEAD: u32 = 70;
+            let area = Bench::new(eal, lcore).area;
+            let phy = |queue| PortCode::new(PortKind::Phy, 3, queue);
+            for (queue, packets) in [(0, 5), (1, 7)] {
+                let ends = (Some(phy(queue)), Some(ring(queue.into())));
+                let block = area.begin_patch(DEAD, ends, |_, _| ()).unwrap();
+                block.rx_packets.store(packets, Relaxed);
+                block.tx_packets.store(packets, Relaxed);
+            }
+            let counted = || {
+                let all = area.panel_totals();
+                let sent = [0, 1].map(|n| all.ring(n).tx_packets);
+                (all.device(3).rx_packets, sent)
+            };
+            assert_eq!(counted(), (12, [5, 7]));
+            // It is killed while it moves counts: whoever looks is not kept waiting for it.
+            let moving = &area.layout().workers[DEAD as usize].moving;
+            moving.fetch_add(1, Relaxed);
+            assert_eq!(counted(), (12, [5, 7]));
+            area.bury(DEAD);
+            assert_eq!(counted(), (12, [5, 7]));
+            assert_eq!(
+                moving.load(Relaxed) % 2,
+                0,
+                "looks at others are sure again"
+            );
+            assert_eq!(area.port_totals(phy(0), 0..128), Totals::default());
         },
     );
 }
