@@ -36,7 +36,7 @@ cargo +nightly --version >/dev/null 2>&1 || die "no nightly toolchain (rustup to
 cd "$SPP_TOP"
 export CARGO_TARGET_DIR
 CARGO_TARGET_DIR=$(target_dir)/asan
-# Of the target only: what runs while building is built as usual. DPDK's memory has to lie elsewhere (crates/dpdk, `eal::start`).
+# Of the target only: what runs while building is built as usual. DPDK's memory has to lie elsewhere (crates/dpdk, `asan`).
 export RUSTFLAGS="-Zsanitizer=address --cfg asan ${RUSTFLAGS:-}"
 TARGET=$(rustc -vV | sed -n 's/^host: //p')
 # What DPDK keeps until a process ends is no leak, and looking for leaks needs what confined processes may not do.

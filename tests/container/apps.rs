@@ -22,7 +22,7 @@ fn the_image_of_spp_is_small_and_says_what_it_is() {
     let labels = &image["Config"]["Labels"];
     assert_eq!(labels["spp.target"], "spp");
     assert_eq!(labels["spp.version"], env!("CARGO_PKG_VERSION"));
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let name = containers.name("version");
     let run = |program: &str| {
         docker(&[
@@ -84,7 +84,7 @@ fn an_application_that_ends_is_done_and_its_words_are_kept() {
     if !engine("an_application_that_ends_is_done_and_its_words_are_kept") {
         return;
     }
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let line = format!("-l {} -m 64 --share-lcores", cpu(0));
     let name = containers.run("helloworld", "hello", &line);
     let hello = format!("hello from core {}", cpu(0));
@@ -111,7 +111,7 @@ fn three_lines_make_an_application() {
     );
     std::fs::write(folder.join("mine.toml"), file).expect("a file");
     let apps = folder.path().display().to_string();
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let line = format!("-l {} -m 64 --share-lcores --apps {apps}", cpu(0));
     let name = containers.run("mine", "mine", &line);
     assert!(inspect(&name)["Args"].to_string().contains("--mine"));
@@ -126,7 +126,7 @@ fn the_printed_command_does_what_the_launcher_does() {
         return;
     }
     let panel = Panel::builder().memory(256).start();
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let ours = containers.nfv(&panel, 1, cpu(0));
     let theirs = containers.name("printed");
     let line = nfv_line(&panel, 2, cpu(0));
@@ -224,7 +224,7 @@ fn a_program_in_a_container_is_run_and_its_failure_is_one() {
         return;
     }
     let panel = Panel::builder().memory(256).start();
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let name = containers.nfv(&panel, 1, cpu(0));
     let out = spp(&["container", "exec", &name, "sh", "-c", "echo $((6 * 7))"]).success();
     assert_eq!(out.trim(), "42");
@@ -251,7 +251,7 @@ fn the_samples_of_dpdk_come_up_on_ports_of_a_panel() {
     for line in ["nfv 1 add vhost:1", "nfv 1 add vhost:2"] {
         panel.ok(line);
     }
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let at = cpu(1);
     let common = format!(
         "--share-lcores -m 64 -d vhost:1,vhost:2 -p 0x3 --vhost-dir {}",
@@ -295,7 +295,7 @@ fn a_program_that_changes_is_started_again_in_its_container() {
     std::fs::write(folder.join("mine.toml"), file).expect("a file");
     let program = folder.join("program");
     write_program(&program, "the first is ready");
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     assert!(
         !containers
             .try_run("mine", "dev", "--nosuch")

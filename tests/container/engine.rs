@@ -72,10 +72,9 @@ pub fn docker(words: &[&str]) -> Finished {
     proc::run(Command::new("docker").args(words), LIMIT)
 }
 
-/// Containers of one test, by their names.
+/// Containers of one test, by their names. All that have such a name go with it, whoever started them.
 pub struct Containers {
     stem: String,
-    names: Vec<String>,
 }
 
 impl Containers {
@@ -83,7 +82,6 @@ impl Containers {
     pub fn new() -> Self {
         Self {
             stem: machine::unique("spptest-"),
-            names: Vec::new(),
         }
     }
 
@@ -94,17 +92,16 @@ impl Containers {
 
     /// Starts an application with these words.
     #[track_caller]
-    pub fn try_run(&mut self, app: &str, name: &str, line: &str) -> Finished {
+    pub fn try_run(&self, app: &str, name: &str, line: &str) -> Finished {
         let full = self.name(name);
         let mut words = vec!["container", "run", app, "--name", &full];
         words.extend(line.split_whitespace());
-        self.names.push(full.clone());
         spp(&words)
     }
 
     /// The same, which succeeds.
     #[track_caller]
-    pub fn run(&mut self, app: &str, name: &str, line: &str) -> String {
+    pub fn run(&self, app: &str, name: &str, line: &str) -> String {
         let finished = self.try_run(app, name, line);
         assert!(
             finished.status.success(),
@@ -116,9 +113,8 @@ impl Containers {
 
     /// Starts testpmd with a prompt, which is read and written here.
     #[track_caller]
-    pub fn testpmd(&mut self, name: &str, cpu: u32, port: u32, folder: &Path, mode: &str) -> Pmd {
+    pub fn testpmd(&self, name: &str, cpu: u32, port: u32, folder: &Path, mode: &str) -> Pmd {
         let full = self.name(name);
-        self.names.push(full.clone());
         let mut command = Command::new(machine::bin("spp"));
         command.args(["container", "run", "testpmd", "-fg", "-i", "--name", &full]);
         command.args(["--lcores", &format!("0@{cpu},1@{cpu}"), "--share-lcores"]);
@@ -138,7 +134,7 @@ impl Containers {
 
     /// An nfv process of this panel in a container.
     #[track_caller]
-    pub fn nfv(&mut self, panel: &Panel, id: u32, cpu: u32) -> String {
+    pub fn nfv(&self, panel: &Panel, id: u32, cpu: u32) -> String {
         let line = nfv_line(panel, id, cpu);
         self.run("spp-nfv", &format!("nfv{id}"), &line)
     }
@@ -156,14 +152,16 @@ pub fn nfv_line(panel: &Panel, id: u32, cpu: u32) -> String {
 
 impl Drop for Containers {
     fn drop(&mut self) {
-        for name in &self.names {
+        let ours = format!("name=^/{}-", self.stem);
+        let list = docker(&["ps", "-a", "--filter", &ours, "--format", "{{.Names}}"]);
+        // Some have gone by themselves.
+        for name in list.output.lines() {
             if std::thread::panicking() {
                 eprintln!(
                     "--- {name}\n{}",
                     docker(&["logs", "--tail", "20", name]).output
                 );
             }
-            // Some have gone by themselves.
             docker(&["rm", "-f", "-v", name]);
         }
     }

@@ -99,7 +99,7 @@ fn two_secondaries_of_other_people_are_on_one_panel_without_the_hosts_pids() {
         binary.display()
     );
     std::fs::write(folder.join("mine.toml"), file).expect("a file");
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let common = format!(
         "--apps {} --file-prefix {} --vhost-dir {}",
         folder.path().display(),

@@ -36,7 +36,7 @@ fn packets_pass_from_container_to_container_through_a_panel_of_the_host() {
         panel.ok(line);
     }
     let folder = panel.vhost_dir();
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let mut receiver = containers.testpmd("rx", cpu(1), 2, &folder, "rxonly");
     let mut sender = containers.testpmd("tx", cpu(0), 1, &folder, "txonly");
     let list = spp(&["container", "ps"]).success();
@@ -61,7 +61,7 @@ fn four_processes_of_a_panel_in_containers_pass_packets_and_one_comes_back_after
         return;
     }
     let panel = Panel::builder().memory(256).start();
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let names: Vec<String> = (1..=4)
         .map(|id| containers.nfv(&panel, id, cpu(id as usize)))
         .collect();
@@ -140,7 +140,7 @@ fn a_primary_in_a_container_has_processes_in_others_and_leaves_nothing() {
     let mut controller = Proc::spawn("spp-ctl", &mut command);
     controller.wait_output("listening", LIMIT);
     let prefix = machine::unique("t");
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let line = format!(
         "-l {} --share-lcores -m 256 -p 0x1 --vdev net_null0 --ctl-port {primary} --file-prefix {prefix}",
         cpu(0)

@@ -30,7 +30,7 @@ fn what_is_missing_or_taken_is_named_and_nothing_is_started() {
     panel.ok("nfv 1 add vhost:1");
     panel.ok("nfv 1 add vhost:2");
     let folder = panel.vhost_dir();
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let holder = containers.testpmd("holder", cpu(0), 1, &folder, "io");
     let mut foreign = testbed::TestPmd::builder("foreign");
     foreign = foreign
@@ -118,7 +118,7 @@ fn a_container_that_dies_at_its_start_shows_its_last_words_and_goes() {
     if !engine("a_container_that_dies_at_its_start_shows_its_last_words_and_goes") {
         return;
     }
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let line = format!(
         "--lcores 0@{0},1@{0} --share-lcores -m 64 -- --nosuch-option",
         cpu(0)
@@ -164,7 +164,7 @@ fn a_socket_that_does_not_answer_as_a_panel_ends_the_start() {
     }
     let folder = TempDir::new();
     let _deaf = UnixListener::bind(folder.join("sock1")).expect("a socket");
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let line = format!(
         "-l {} --share-lcores -m 64 -d 1 --vhost-dir {}",
         cpu(0),
@@ -193,7 +193,7 @@ fn an_interrupted_start_leaves_no_container() {
         "image = \"{image}\"\nbinary = \"/bin/sleep\"\nrole = \"plain\"\nargs = [\"600\"]\nready = \"never\"\n"
     );
     std::fs::write(folder.join("mine.toml"), file).expect("a file");
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     // So that it goes when the test ends.
     containers.try_run("mine", "slow", "--nosuch").failure();
     let name = containers.name("slow");

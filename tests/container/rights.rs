@@ -25,7 +25,7 @@ fn a_container_has_one_capability_a_list_of_calls_and_nothing_to_write_to() {
         return;
     }
     let panel = Panel::builder().memory(256).start();
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let name = containers.nfv(&panel, 1, cpu(0));
     let run = |program: &str| spp(&["container", "exec", &name, "sh", "-c", program]);
     let status = run("cat /proc/self/status").success();
@@ -96,7 +96,7 @@ fn an_ordinary_user_in_a_container_sends_through_a_panel() {
     ] {
         panel.ok(line);
     }
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let line = format!(
         "--user {USER}:{USER} --huge-dir {} --vhost-dir {} --lcores 0@{cpu},1@{cpu} --share-lcores -m 64 -d vhost:1 \
          --forward-mode txonly --total-num-mbufs 8192 --no-mlockall --stats-period 1",
@@ -136,7 +136,7 @@ fn a_guest_runs_as_the_owner_of_its_sockets() {
     ] {
         panel.ok(line);
     }
-    let mut containers = Containers::new();
+    let containers = Containers::new();
     let line = format!(
         "--vhost-dir {} --lcores 0@{cpu},1@{cpu} --share-lcores -m 64 -d vhost:1 --forward-mode txonly \
          --total-num-mbufs 8192 --no-mlockall --stats-period 1",

@@ -9,6 +9,7 @@
 //!   be told apart from what it had passed on.
 
 mod ahead;
+mod asan;
 pub mod burst;
 mod copy;
 mod deal;

@@ -6,14 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dpdk_sys as ffi;
 
 use super::EalError;
+use crate::asan::BASE;
 
 static STARTED: AtomicBool = AtomicBool::new(false);
-
-/// Where DPDK's memory lies if nobody says: at DPDK's own choice, but in a build with AddressSanitizer (`--cfg asan`), which has its shadow there.
-const BASE: Option<&str> = match cfg!(asan) {
-    true => Some("--base-virtaddr=0x200000000000"),
-    false => None,
-};
 
 /// Calls `rte_eal_init`, once a process, with the program's name and its arguments; gives the words that EAL has left alone.
 pub(super) fn start(args: &[String]) -> Result<Vec<String>, EalError> {
