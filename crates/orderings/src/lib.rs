@@ -7,6 +7,8 @@
 pub mod doze;
 #[path = "../../dpdk/src/magazine.rs"]
 pub mod magazine;
+#[path = "../../panel/src/moves.rs"]
+pub mod moves;
 #[path = "../../panel/src/published.rs"]
 pub mod published;
 #[path = "../../panel/src/tally.rs"]

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
 use dpdk::Memzone;
 
 use crate::code::{PortCode, PortKind};
+use crate::moves::{given_up, moved};
 
 pub use layout::*;
 pub use totals::{BlockEnds, PanelTotals, Totals};
@@ -204,15 +205,15 @@ impl Area {
             return;
         };
         let totals = block.totals();
-        worker.moving.fetch_add(1, SeqCst);
-        if let Some(past) = src.and_then(|src| self.past_of(src)) {
-            past.add(&totals.of_src(dst));
-        }
-        if let Some(past) = dst.and_then(|dst| self.past_of(dst)) {
-            past.add(&totals.sent());
-        }
-        block.clear();
-        worker.moving.fetch_add(1, SeqCst);
+        moved(&worker.moving, || {
+            if let Some(past) = src.and_then(|src| self.past_of(src)) {
+                past.add(&totals.of_src(dst));
+            }
+            if let Some(past) = dst.and_then(|dst| self.past_of(dst)) {
+                past.add(&totals.sent());
+            }
+            block.clear();
+        });
     }
 
     /// Clears all blocks of a worker that is dead, keeping their counts for rings and devices.
@@ -224,7 +225,7 @@ impl Area {
             return;
         };
         // It died while it moved counts: those of one block may be there twice.
-        worker.moving.fetch_and(!1, SeqCst);
+        given_up(&worker.moving);
         blocks.iter().for_each(|b| self.clear_block(worker, b));
         worker.blocks.store(0, SeqCst);
         for counter in [

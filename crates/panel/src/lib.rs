@@ -20,6 +20,7 @@ pub mod latency;
 pub mod line;
 pub mod memif;
 pub mod mirror;
+mod moves;
 pub mod pcap;
 pub mod port;
 pub mod probes;

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::{Area, DEVICES, FREE, LCORES, Past, PatchBlock, REASONS, RINGS};
 use crate::code::{PortCode, PortKind};
+use crate::moves::looked;
 
 /// Counts that are seen while they move are looked at again so many times. A process that stands still or died while it moved some
 /// keeps nobody waiting: then what is seen has to do.
@@ -227,16 +228,15 @@ impl Area {
 
     /// Counts of all rings and devices over all processes, past and present.
     pub fn panel_totals(&self) -> PanelTotals {
-        let mut sum = PanelTotals::default();
+        let workers = self.layout().workers.iter();
+        let moving = workers.map(|worker| &worker.moving);
         // While a block moves to a past its counts could be seen twice or not at all.
-        for _ in 0..LOOKS {
-            let before = self.moves();
-            sum = self.seen_totals();
-            if before.is_some() && self.moves() == before {
-                break;
+        for _ in 1..LOOKS {
+            if let (sum, true) = looked(moving.clone(), || self.seen_totals()) {
+                return sum;
             }
         }
-        sum
+        self.seen_totals()
     }
 
     fn seen_totals(&self) -> PanelTotals {
@@ -262,14 +262,5 @@ impl Area {
         with(&mut sum.rings, &layout.ring_past);
         with(&mut sum.devices, &layout.device_past);
         sum
-    }
-
-    /// How often counts began or ended to move; `None` while some do.
-    fn moves(&self) -> Option<u64> {
-        let mut workers = self.layout().workers.iter();
-        workers.try_fold(0u64, |sum, worker| {
-            let moves = worker.moving.load(SeqCst);
-            moves.is_multiple_of(2).then(|| sum.wrapping_add(moves))
-        })
     }
 }
