@@ -260,6 +260,39 @@ fn a_table_is_listed_part_by_part_and_put_back_as_a_whole() {
 }
 
 #[test]
+fn entries_that_wait_for_their_port_are_not_in_a_table_that_is_applied_without_them() {
+    let panel = Panel::builder().memory(256).keeps_state().vf(1).start();
+    let cpu = panel.detail(1).workers[0].cpu;
+    let play = |lines: &str| {
+        for line in lines.lines() {
+            panel.ok(&format!("vf 1 {line}"));
+        }
+    };
+    let entry = "classifier_table add mac 02:00:00:00:00:01 ring:0";
+    play(&format!(
+        "component start old {cpu} classifier\nport add ring:0 tx old\n{entry}\nport del ring:0 tx old\ncomponent stop old"
+    ));
+    let file = panel.dir().join("system.yaml");
+    let name = file.display().to_string();
+    let text = format!(
+        "spp: 1\nprocesses:\n  vf:1:\n    components:\n    - {{name: new, core: {cpu}, type: classifier, tx: [{{port: ring:0}}]}}\n"
+    );
+    std::fs::write(&file, text).expect("a file");
+    let told = panel.ok(&format!("apply {name}"));
+    assert!(
+        told.contains("classifier_table del mac 02:00:00:00:00:01 ring:0"),
+        "{told}"
+    );
+    assert_eq!(panel.ok(&format!("diff {name}")), "");
+    assert!(
+        panel
+            .refused(&format!("vf 1 {}", entry.replace("add", "del")))
+            .contains("02:00:00:00:00:01")
+    );
+    panel.finish();
+}
+
+#[test]
 fn ports_that_are_gone_from_all_components_are_closed_but_rings_and_sockets() {
     let bench = Bench::vf();
     let frames: Vec<Frame> = (0..50).map(|i| frame(mac(1), mac(2), &[], i, 60)).collect();

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::command::Change;
-use protocol::desired::{Desired, Form, Plan, ProcessName, Processes, System, plan};
+use protocol::command::component::{ComponentCommand, ComponentKind};
+use protocol::desired::{
+    Desired, DesiredComponent, Form, Plan, ProcessName, Processes, System, plan,
+};
 use protocol::rest::{Applied, AppliedProcess, Difference};
-
 use tokio::time::Instant;
 
 use super::restore::observed;
@@ -234,6 +236,7 @@ async fn carry_out(shared: &Shared, steps: &mut [Step]) -> Result<(), RestError>
     for step in steps.iter_mut() {
         let put_in = step.plan.put_in.clone();
         send(shared, step, &put_in).await;
+        take_out_woken(shared, step).await;
     }
     let outcomes = numbers.into_iter().zip(steps.iter()).map(|(number, step)| {
         let outcome = match &step.failed {
@@ -256,14 +259,41 @@ async fn send(shared: &Shared, step: &mut Step, commands: &[Change]) {
     }
     for change in commands {
         if let Err(error) = change::send(shared, &step.peer, change).await {
-            let back = match bring_back(shared, step).await {
-                Ok(()) => "it is brought back to where it was".to_owned(),
-                Err(back) => format!("it CANNOT be brought back to where it was: {back}"),
-            };
-            step.failed = Some(format!("'{change}' failed: {error}; {back}"));
-            return;
+            return fail(shared, step, &change.to_string(), &error).await;
         }
     }
+}
+
+/// Entries of a classifier that waited for their port are seen when it is attached: takes out those that are not wanted.
+async fn take_out_woken(shared: &Shared, step: &mut Step) {
+    let classifies = |component: &DesiredComponent| component.kind == ComponentKind::Classifier;
+    if step.failed.is_some()
+        || step.plan.put_in.is_empty()
+        || !step.wanted.components.iter().any(classifies)
+    {
+        return;
+    }
+    let now = match observed(shared, &step.peer).await {
+        Ok(now) => now.remembering(&step.wanted),
+        Err(error) => return fail(shared, step, "status", &error).await,
+    };
+    let left = plan(&step.wanted, &now, form_of(&step.peer)).take_out;
+    let woken: Vec<Change> = left.into_iter().filter(is_del_entry).collect();
+    send(shared, step, &woken).await;
+    step.plan.put_in.extend(woken);
+}
+
+fn is_del_entry(change: &Change) -> bool {
+    matches!(change, Change::Component(ComponentCommand::DelEntry(_)))
+}
+
+/// Brings the process of `step` back to where it was before `command` failed.
+async fn fail(shared: &Shared, step: &mut Step, command: &str, error: &RestError) {
+    let back = match bring_back(shared, step).await {
+        Ok(()) => "it is brought back to where it was".to_owned(),
+        Err(back) => format!("it CANNOT be brought back to where it was: {back}"),
+    };
+    step.failed = Some(format!("'{command}' failed: {error}; {back}"));
 }
 
 async fn bring_back(shared: &Shared, step: &Step) -> Result<(), RestError> {

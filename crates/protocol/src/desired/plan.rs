@@ -43,7 +43,8 @@ impl Plan {
 }
 
 /// The commands that lead a process from `actual` to `desired`. What is in both is not touched;
-/// what `desired` leaves open (`None`) stays as it is.
+/// what `desired` leaves open (`None`) stays as it is. Entries of a classifier that wait for their port are not seen before it is
+/// attached: if the plan attaches one, another is to be made afterwards, which takes out those that are not wanted.
 pub fn plan(desired: &Desired, actual: &Desired, form: Form) -> Plan {
     let desired = desired.clone().complete();
     let mut plan = Plan::default();
