@@ -4,8 +4,6 @@
 //! Everything here is a thin, safe face of a kernel interface; nothing here knows what SPP is.
 
 pub mod affinity;
-#[cfg(asan)]
-mod asan;
 pub mod blocked;
 pub mod bpf;
 pub mod capabilities;
